@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/filedata.h"
+#include "util/hook.h"
+
+/* Bytes of one read and one DATA frame, which begin at multiples of it. */
+#define PIECE (128U * 1024U)
+
+/*
+ * The least credit that a smaller frame is made for when there is not enough
+ * for a whole piece.
+ */
+#define PIECE_LEAST 4096U
+
+/* Files above it are read ahead with a larger window. */
+#define LARGE (512 * 1024)
+
+#define DATA_FRAME_HEAD (WIRE_HEAD_SIZE + WIRE_DATA_HEAD)
+
+struct file {
+	struct out *out;
+	struct wire_at at;
+	int fd;
+	uint64_t off;  /* what is below has been sent */
+	uint64_t size; /* where reading ends */
+	int err;       /* of a read, positive */
+	bool ended;    /* end of file met before size */
+};
+
+static struct when
+when_of(struct timespec t)
+{
+	return (struct when){t.tv_sec, t.tv_nsec < 1000000000 && t.tv_nsec >= 0
+					       ? (uint32_t)t.tv_nsec
+					       : 999999999};
+}
+
+static bool
+same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool
+same(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_ino == b->st_ino &&
+	       same_time(a->st_mtim, b->st_mtim) &&
+	       same_time(a->st_ctim, b->st_ctim);
+}
+
+static ssize_t
+read_piece(int fd, uint8_t *p, size_t n, uint64_t off)
+{
+	ssize_t got;
+	int err;
+
+	err = hook_check_len(HOOK_PREAD, &n);
+	if (err < 0)
+		return err;
+	do
+		got = pread(fd, p, n, (off_t)off);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+/*
+ * One frame of at most n bytes: the kernel copies them to where they are
+ * written from, and the frame's head is put before them when their number is
+ * known.
+ */
+static int
+send_piece(struct file *f, size_t n)
+{
+	struct buf *b = &f->out->b;
+	size_t least = n < PIECE_LEAST ? n : PIECE_LEAST, credit;
+	ssize_t got;
+	int err;
+
+	err = out_charge_some(
+		f->out, WIRE_DATA_HEAD + least, WIRE_DATA_HEAD + n, &credit);
+	if (err == 0 && b->n > 0 && b->n + DATA_FRAME_HEAD + n > OUT_FULL)
+		err = out_flush(f->out);
+	if (err == 0)
+		err = buf_reserve(b, DATA_FRAME_HEAD + n);
+	if (err < 0)
+		return err;
+	n = credit - WIRE_DATA_HEAD;
+	got = read_piece(f->fd, b->p + b->n + DATA_FRAME_HEAD, n, f->off);
+	if (got <= 0) {
+		f->out->credit += credit;
+		f->err = (int)-got;
+		f->ended = got == 0;
+		return 0;
+	}
+	f->out->credit += n - (size_t)got;
+	err = wire_data_head(f->at, f->off, (size_t)got, b->p + b->n);
+	if (err < 0)
+		return err;
+	b->n += DATA_FRAME_HEAD + (size_t)got;
+	f->off += (uint64_t)got;
+	return 0;
+}
+
+static int
+send_data(struct file *f, uint64_t end)
+{
+	int err = 0;
+
+	while (err == 0 && f->off < end && f->err == 0 && !f->ended) {
+		uint64_t n = PIECE - f->off % PIECE;
+
+		if (n > end - f->off)
+			n = end - f->off;
+		err = send_piece(f, (size_t)n);
+	}
+	return err;
+}
+
+static int
+send_hole(struct file *f, uint64_t end)
+{
+	const struct wire_hole hole = {f->at, f->off, end - f->off};
+	int err;
+
+	err = out_charge(f->out, 24);
+	if (err == 0)
+		err = wire_hole_encode(&f->out->b, &hole);
+	f->off = end;
+	return err == 0 ? out_push(f->out) : err;
+}
+
+/*
+ * Where data begin (SEEK_DATA) or end (SEEK_HOLE) from off on; never below
+ * off nor beyond the size. A file system that cannot tell has data only.
+ */
+static uint64_t
+seek(const struct file *f, int whence)
+{
+	off_t got = lseek(f->fd, (off_t)f->off, whence);
+
+	if (got < 0 && errno == ENXIO)
+		return f->size;
+	if (got < 0)
+		return whence == SEEK_DATA ? f->off : f->size;
+	if ((uint64_t)got > f->size)
+		return f->size;
+	return (uint64_t)got > f->off ? (uint64_t)got : f->off;
+}
+
+static int
+send_sparse(struct file *f)
+{
+	int err = 0;
+
+	while (err == 0 && f->off < f->size && f->err == 0 && !f->ended) {
+		uint64_t data = seek(f, SEEK_DATA), end;
+
+		if (data > f->off)
+			err = send_hole(f, data);
+		if (err < 0 || data == f->size)
+			return err;
+		/* Data that end where they begin are no answer. */
+		end = seek(f, SEEK_HOLE);
+		err = send_data(f, end > f->off ? end : f->size);
+	}
+	return err;
+}
+
+static int
+send_once(struct file *f, const struct stat *st)
+{
+	f->off = 0;
+	f->size = st->st_size > 0 ? (uint64_t)st->st_size : 0;
+	f->ended = false;
+	if ((uint64_t)st->st_blocks < f->size / 512 + (f->size % 512 != 0))
+		return send_sparse(f);
+	return send_data(f, f->size);
+}
+
+static int
+send_end(struct file *f, const struct stat *st, uint16_t flags)
+{
+	const struct wire_file_end end = {.at = f->at,
+		.flags = flags,
+		.size = f->off,
+		.mtime = when_of(st->st_mtim),
+		.ctime = when_of(st->st_ctim)};
+	int err = 0;
+
+	if (f->err != 0) {
+		const struct wire_problem p = {
+			f->at, PROBLEM_NOT_READ, (uint32_t)f->err};
+
+		err = wire_problem_encode(&f->out->b, &p);
+	}
+	if (err == 0)
+		err = wire_file_end_encode(&f->out->b, &end);
+	return err == 0 ? out_push(f->out) : err;
+}
+
+/*
+ * The times told are those from before the reading: if it changed meanwhile,
+ * the next listing shows others.
+ */
+int
+filedata_send(struct out *out, struct wire_at at, int fd, const struct stat *st)
+{
+	struct file f = {.out = out, .at = at, .fd = fd};
+	struct stat before = *st, after;
+	bool again = false;
+	int err;
+
+	if (before.st_size > LARGE)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	for (;; again = true) {
+		err = send_once(&f, &before);
+		if (err < 0)
+			return err;
+		if (f.err == 0 && fstat(fd, &after) < 0)
+			f.err = errno;
+		if (f.err != 0)
+			return send_end(&f, &before, WIRE_END_UNREAD);
+		if (same(&before, &after))
+			break;
+		if (again || before.st_size >= FILEDATA_AGAIN_MAX ||
+			after.st_size >= FILEDATA_AGAIN_MAX)
+			return send_end(&f, &before, WIRE_END_CHANGED);
+		before = after;
+		err = wire_restart_encode(&out->b, at);
+		if (err < 0)
+			return err;
+	}
+	/* As in /sys, where each file claims a page: shorter than it says. */
+	return send_end(&f, &before, f.ended ? WIRE_END_CHANGED : 0);
+}
+
+int
+filedata_refuse(struct out *out, struct wire_at at, int err)
+{
+	const struct wire_problem p = {at, PROBLEM_NOT_OPENED, (uint32_t)err};
+	const struct wire_file_end end = {.at = at, .flags = WIRE_END_UNREAD};
+	int ret;
+
+	ret = wire_problem_encode(&out->b, &p);
+	if (ret == 0)
+		ret = wire_file_end_encode(&out->b, &end);
+	return ret == 0 ? out_push(out) : ret;
+}

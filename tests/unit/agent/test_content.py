@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Contents of files: what changes, vanishes or cannot be read meanwhile is
+told and never waited for, and nothing is sent beyond the credit."""
+
+import os
+
+import peer
+from peer import ATTRS, CONTENT
+from scratch import TRACED, Test, main, need_tool
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+class Content(Test):
+    def one(self, name, **named):
+        pull = self.pull(**named)
+        return pull.entries()[os.fsencode(self.path(name))]
+
+    def later(self, change, kind, times=1, at=1):
+        """A pull during which change is called at the at-th frame of a kind,
+        while the agent waits for credit."""
+        calls = []
+
+        class Pull(peer.Pull):
+            def on_frame(self, frame, payload):
+                if frame == kind:
+                    calls.append(frame)
+                    if at <= len(calls) < at + times:
+                        change()
+
+        return Pull
+
+    def test_sizes(self):
+        sizes = [0, 1, 4095, 4096, 128 * KIB - 1, 128 * KIB, 128 * KIB + 1,
+                 256 * KIB, 256 * KIB + 1, 3 * MIB + 7]
+        for n in sizes:
+            self.write("%d" % n, os.urandom(n))
+        found = self.pull().entries()
+        for n in sizes:
+            path = self.path("%d" % n)
+            with open(path, "rb") as f:
+                self.assertEqual(found[os.fsencode(path)].content(), f.read())
+
+    def test_growing_forever(self):
+        """A file that grows with each frame is read to the size it had,
+        again once, and called changed."""
+        path = self.write("log", bytes(MIB))
+
+        def grow():
+            with open(path, "ab") as f:
+                f.write(bytes(64 * KIB))
+
+        e = self.one("log", kind=self.later(grow, 70, times=10**9),
+                     window=64 * KIB + 16)
+        self.assertEqual((e.restarts, e.end[0]), (1, 1))
+        self.assertGreaterEqual(e.end[1], MIB)
+
+    def test_changed_once(self):
+        """What stands still when it is read again is whole."""
+        path = self.write("file", b"a" * 300 * KIB)
+
+        def change():
+            with open(path, "r+b") as f:
+                f.write(b"b")
+
+        e = self.one("file", kind=self.later(change, 70),
+                     window=64 * KIB + 16)
+        self.assertEqual((e.restarts, e.end[0]), (1, 0))
+        with open(path, "rb") as f:
+            self.assertEqual(e.content(), f.read())
+        self.assertEqual(e.end[2], os.stat(path).st_mtime_ns)
+
+    def test_shrinking(self):
+        path = self.write("file", bytes(MIB))
+        sizes = iter((200 * KIB, 100 * KIB))
+        e = self.one("file", window=64 * KIB + 16, kind=self.later(
+            lambda: os.truncate(path, next(sizes, 100 * KIB)), 70, 2))
+        self.assertEqual(e.restarts, 1)
+        self.assertEqual(e.end[1], 100 * KIB)
+
+    def test_large_is_not_read_again(self):
+        path = self.path("large")
+        with open(path, "wb") as f:
+            f.truncate(64 * MIB)
+            f.write(bytes(MIB))
+        e = self.one("large", window=64 * KIB + 16,
+                     kind=self.later(lambda: os.utime(path), 70))
+        self.assertEqual((e.restarts, e.end[0], e.end[1]), (0, 1, 64 * MIB))
+
+    def replaced(self, change):
+        self.write("file", b"old")
+
+        class Pull(peer.Pull):
+            def on_batch(self, number):
+                if number == 1:
+                    change()
+
+        e = self.one("file", kind=Pull)
+        self.assertEqual((e.end[0], e.end[1], e.content()), (2, 0, b""))
+        return e.problems
+
+    def test_vanished(self):
+        path = self.path("file")
+        self.assertEqual(self.replaced(lambda: os.unlink(path))[-1], (1, 2))
+
+    def test_becomes_link(self):
+        """A link put in its place is not followed."""
+        path = self.path("file")
+
+        def change():
+            os.unlink(path)
+            os.symlink("/etc/passwd", path)
+
+        self.assertEqual(self.replaced(change), [(1, 40)])
+
+    def test_becomes_fifo(self):
+        """Nor does a FIFO in its place hold the agent up."""
+        path = self.path("file")
+
+        def change():
+            os.unlink(path)
+            os.mkfifo(path)
+
+        self.assertEqual(self.replaced(change), [(1, 116)])
+
+    def test_becomes_other_file(self):
+        """Another's file must not come under this one's name and owner."""
+        other = self.write("other", b"secret")
+        path = self.path("file")
+
+        def change():
+            os.rename(path, self.path("away"))
+            os.link(other, path)
+
+        self.assertEqual(self.replaced(change), [(1, 116)])
+
+    def test_not_opened(self):
+        """FIFOs, sockets and the like have no content to ask for."""
+        os.mkfifo(self.path("fifo"))
+        e = self.one("fifo")
+        self.assertEqual((e.attrs, e.end, e.problems), ({}, None, []))
+
+    def test_only_attributes(self):
+        """A file whose attributes alone are wanted is not opened."""
+        path = self.write("file")
+        try:
+            os.setxattr(path, "user.a", b"1")
+        except OSError:
+            self.skipTest("no extended attributes here")
+        os.chmod(path, 0)
+        e = self.one("file", wants=ATTRS)
+        self.assertEqual((e.attrs, e.end), ({b"user.a": b"1"}, None))
+
+    def test_proc(self):
+        """Files without a size are not endless."""
+        pull = self.pull("/proc/self/task", "/proc/kmsg", "/proc/uptime")
+        self.assertEqual(pull.batches[0][2].end[:2], (0, 0))
+
+    @need_tool("strace")
+    def test_read_error(self):
+        path = self.write("file", bytes(MIB))
+        pull = self.pull(command=["strace", "-qq", "-o", "/dev/null", "-P",
+                                  path, "-e", "trace=pread64", "-e",
+                                  "inject=pread64:error=EIO:when=3"], env=TRACED)
+        e = pull.entries()[os.fsencode(self.path("file"))]
+        self.assertEqual(e.problems, [(2, 5)])
+        self.assertEqual(e.end[:2], (2, 256 * KIB))
+
+    def test_credit(self):
+        """With a window far below one piece everything arrives, and the
+        agent lists on while it waits."""
+        blob = os.urandom(700 * KIB)
+        self.write("a/file", blob)
+        for i in range(20):
+            self.write("b/%d/file" % i, b"%d" % i)
+        pull = self.pull(window=3 * 4096)
+        e = pull.entries()[os.fsencode(self.path("a/file"))]
+        self.assertEqual(e.content(), blob)
+
+    def test_no_credit(self):
+        """Without credit no payload comes, but the list does."""
+        self.write("file", b"x" * 100)
+        agent = self.spawn()
+        agent.send(peer.hello() + peer.start([self.dir], credit=0))
+        kinds = [agent.next()[0]]
+        while kinds.count(67) < 2:
+            kinds.append(agent.next()[0])
+        agent.send(peer.want(0, [0]) + peer.want(1, [CONTENT]))
+        self.assertEqual(agent.next()[0], 76)
+        self.assertTrue(agent.quiet(0.3))
+        agent.send(peer.credit(115))
+        self.assertTrue(agent.quiet(0.3))
+        agent.send(peer.credit(1))
+        self.assertEqual([agent.next()[0] for _ in range(4)],
+                         [70, 72, 76, 75])
+
+    def test_many_attributes(self):
+        path = self.write("file")
+        try:
+            for i in range(40):
+                os.setxattr(path, "user.%d" % i, b"v" * (i * 40))
+        except OSError:
+            pass
+        names = os.listxattr(path)
+        if not names:
+            self.skipTest("no extended attributes here")
+        e = self.one("file")
+        self.assertEqual(e.attrs, {os.fsencode(n): os.getxattr(path, n)
+                                   for n in names})
+
+    def test_attributes_beyond_the_limit(self):
+        """Values of 64 KiB: 15 of them come, 17 are told of."""
+        base = "/dev/shm" if os.path.isdir("/dev/shm") else "/tmp"
+        path = os.path.join(base, "agent-attributes.%d" % os.getpid())
+        with open(path, "wb"):
+            pass
+        self.addCleanup(os.unlink, path)
+        try:
+            for i in range(15):
+                os.setxattr(path, "trusted.%02d" % i, b"v" * 65536)
+        except OSError:
+            self.skipTest("no large attributes here")
+        e = self.pull(path).batches[0][0]
+        self.assertEqual((len(e.attrs), e.problems), (15, []))
+        for i in range(15, 17):
+            os.setxattr(path, "trusted.%02d" % i, b"v" * 65536)
+        e = self.pull(path).batches[0][0]
+        self.assertEqual((e.attrs, e.problems), ({}, [(8, 7)]))
+
+
+if __name__ == "__main__":
+    main()
