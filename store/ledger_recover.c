@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A writer takes up the ledger. What the checkpoint counts is proven, leaf by
+ * leaf, and never touched. Behind it, in the file of the next leaf, stands
+ * what a crash left (docs/format.md 9.4):
+ *
+ *   signed leaves | whole frames that nobody signed | torn bytes
+ *
+ * A whole frame is taken over when its leaf follows and its body opens under
+ * the log key; from the first one that does not, and over torn bytes, pads are
+ * written.
+ *
+ * Those bytes are read from the page cache, which after a failed sync may hold
+ * what the disk does not (I9). So they are all written once more before the
+ * sync that the new checkpoint relies on.
+ */
+#include "store/ledger_append_internal.h"
+
+#include "keys/digest.h"
+#include "keys/log.h"
+#include "store/frames.h"
+#include "store/layout.h"
+#include "store/store_read.h"
+#include "store/trouble.h"
+#include "util/io.h"
+#include "util/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+struct recover {
+	struct append *a;
+	struct store *st;
+	append_leaf_fn *fn;
+	void *ctx;
+	struct buf tops[TREE_LEVELS]; /* what hash-L must hold */
+	struct frames fr;             /* file of the next leaf */
+	struct frames_walk walk;
+};
+
+static void
+recover_free(struct recover *r)
+{
+	for (unsigned int i = 0; i < TREE_LEVELS; i++)
+		buf_free(&r->tops[i]);
+	frames_close(&r->fr);
+	frames_walk_free(&r->walk);
+}
+
+static int
+no_memory(struct fault *f)
+{
+	return fault_set(f, FAULT_NO_MEMORY, LAYOUT_LEDGER, NULL);
+}
+
+static int
+count(struct recover *r, const struct leaf *leaf, const struct root *hash,
+	struct fault *f)
+{
+	struct root tops[TREE_LEVELS];
+	unsigned int n = append_count(r->a, leaf, hash, tops);
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (buf_append(&r->tops[i], &tops[i], sizeof(tops[i])) != 0)
+			return no_memory(f);
+	}
+	return r->fn(r->ctx, leaf, hash, f);
+}
+
+static int
+replay_signed(struct recover *r, struct fault *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (uint64_t n = 0; n < store_leaves(r->st); n++) {
+		struct root hash;
+		struct leaf leaf;
+		int err = store_leaf(r->st, n, &b, &leaf, &hash, f);
+
+		if (err == 0)
+			err = count(r, &leaf, &hash, f);
+		if (err < 0)
+			return err;
+	}
+	r->a->signed_size = store_leaves(r->st);
+	return 0;
+}
+
+/* May this unsigned leaf be the next one? */
+static bool
+follows(const struct recover *r, const struct leaf *leaf)
+{
+	const struct append *a = r->a;
+
+	return leaf->number == a->tree.n &&
+	       store_id_equal(&leaf->store, &a->keys.store) &&
+	       leaf->time >= a->time && leaf->type < APPEND_TYPES &&
+	       leaf->prev == a->heads[leaf->type];
+}
+
+/* Take over frame i of the walk; *done says whether it could be. */
+static int
+take_over(struct recover *r, size_t i, bool *done, struct fault *f)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT;
+	struct frames_item item;
+	struct root hash;
+	struct leaf leaf;
+	int err;
+
+	*done = false;
+	err = frames_at(&r->fr, r->walk.v[i].at, &item);
+	if (err < 0)
+		return trouble_io(f, err, LAYOUT_LEDGER, "reading leaves");
+	if (item.kind != FRAMES_LEAF || leaf_decode(item.leaf, &leaf) != 0 ||
+		!follows(r, &leaf))
+		return 0;
+	err = log_open(&plain, r->a->keys.log_key, leaf.ad,
+		span_of(leaf.nonce.p, leaf.nonce.n + leaf.sealed.n));
+	if (err == -ENOMEM)
+		return no_memory(f);
+	if (err < 0)
+		return 0;
+	digest_leaf(&hash, item.leaf);
+	*done = true;
+	return count(r, &leaf, &hash, f);
+}
+
+/* Append a pad that passes over [from, at) to b, whose first byte lies at
+ * offset base. */
+static int
+add_pad(struct buf *b, uint64_t base, uint64_t from)
+{
+	uint8_t head[LEAF_FRAME_SIZE];
+	struct span torn = span_of(b->p + (from - base),
+		b->n - (size_t)(from - base));
+	struct leaf_frame frame = {.kind = LEAF_FRAME_PAD,
+		.length = (uint32_t)torn.n,
+		.value = from};
+
+	digest_blake2b(frame.hash, sizeof(frame.hash), &torn, 1);
+	leaf_frame_encode(&frame, head);
+	return buf_append(b, head, sizeof(head));
+}
+
+/* Bytes from base to the end of the file, and the pads that they need. An
+ * unsigned frame at reject (UINT64_MAX: none) and all behind it are passed
+ * over; the torn bytes get a pad of their own first, so that a reader that
+ * walks up to the second one finds the way. */
+static int
+mend(struct recover *r, uint64_t base, uint64_t reject, struct buf *b)
+{
+	size_t n = (size_t)(r->fr.size - base);
+	int err = buf_reserve(b, n);
+
+	if (err == 0)
+		err = io_pread_full(r->fr.fd, b->p, n, base);
+	if (err < 0)
+		return err;
+	b->n = n;
+	while (err == 0 && b->n % 8 != 0)
+		err = buf_u8(b, 0);
+	if (err == 0 && r->walk.end < r->fr.size)
+		err = add_pad(b, base, r->walk.end);
+	if (err == 0 && reject != UINT64_MAX)
+		err = add_pad(b, base, reject);
+	return err;
+}
+
+static int
+write_tail(struct recover *r, uint64_t base, uint64_t reject, struct fault *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct append *a = r->a;
+	int err = 0;
+
+	if (r->fr.size - base > FRAMES_TORN_MAX / 2)
+		return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
+			"%" PRIu64 " bytes lie behind the last signed leaf",
+			r->fr.size - base);
+	if (r->fr.size > base) {
+		err = mend(r, base, reject, &b);
+		if (err == 0)
+			err = io_pwrite_full(r->fr.fd, b.p, b.n, base);
+		if (err == 0)
+			err = io_fsync(r->fr.fd);
+		/* The file may be as new as what is in it. */
+		if (err == 0)
+			err = io_fsync_dirfd(a->dirfd);
+	}
+	if (err < 0)
+		return trouble_io(f, err, LAYOUT_LEDGER,
+			"passing over what a crash left");
+	a->end = base + b.n;
+	a->fd = take_fd(&r->fr.fd);
+	return 0;
+}
+
+static int
+mend_tail(struct recover *r, struct fault *f)
+{
+	struct append *a = r->a;
+	uint64_t first = a->tree.n - a->tree.n % LEAF_FILE_LEAVES;
+	uint64_t base = 0, reject = UINT64_MAX;
+	size_t have = (size_t)(a->tree.n - first);
+	bool done = true;
+	int err;
+
+	a->file = first / LEAF_FILE_LEAVES;
+	err = frames_open(a->dirfd, a->file, O_RDWR, &r->fr);
+	if (err == -ENOENT && have == 0)
+		return 0;
+	if (err == 0)
+		err = frames_walk(&r->fr, first, &r->walk);
+	if (err < 0)
+		return trouble_io(f, err, LAYOUT_LEDGER, "reading leaves");
+	if (r->walk.n < have)
+		return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
+			"the bytes at %" PRIu64 " of leaves-%08" PRIu64
+			" are neither leaf nor pad",
+			r->walk.end, a->file);
+	if (have > 0)
+		base = r->walk.v[have - 1].next;
+	for (size_t i = have; i < r->walk.n && done; i++) {
+		err = take_over(r, i, &done, f);
+		if (err < 0)
+			return err;
+		if (!done)
+			reject = r->walk.v[i].at;
+	}
+	return write_tail(r, base, reject, f);
+}
+
+/* Make a tile file what the leaves say, if it is not. */
+static int
+mend_tiles(struct recover *r, unsigned int level, struct fault *f)
+{
+	_cleanup_buf_ struct buf have = BUF_INIT;
+	struct span want = buf_span(&r->tops[level]);
+	char name[LAYOUT_NAME];
+	int err;
+
+	layout_hashes(name, level);
+	/* Any failure to read it is mended as well. */
+	err = io_read_file(r->a->dirfd, name, want.n, &have);
+	if (err == -ENOMEM)
+		return no_memory(f);
+	if (want.n == 0) {
+		if (err == 0 || err == -ENOENT)
+			return 0;
+		err = io_unlinkat(r->a->dirfd, name, 0);
+	} else {
+		if (err == 0 && span_eq(buf_span(&have), want))
+			return 0;
+		err = io_replace(r->a->dirfd, name, want, 0644);
+	}
+	return err < 0 ? trouble_io(f, err, name, "mending hash tiles") : 0;
+}
+
+int
+append_open(struct store *st, const struct append_keys *keys,
+	append_leaf_fn *fn, void *ctx, struct append **ret, struct fault *f)
+{
+	_cleanup_append_ struct append *a = NULL;
+	_cleanup_(recover_free) struct recover r = {.st = st,
+		.fn = fn,
+		.ctx = ctx,
+		.fr = FRAMES_INIT};
+	int err;
+
+	err = append_new(store_dirfd(st), keys, &a, f);
+	if (err < 0)
+		return err;
+	r.a = a;
+	err = replay_signed(&r, f);
+	if (err == 0)
+		err = mend_tail(&r, f);
+	for (unsigned int i = 0; i < TREE_LEVELS && err == 0; i++)
+		err = mend_tiles(&r, i, f);
+	if (err == 0)
+		err = append_sign(a, f);
+	if (err < 0)
+		return err;
+	*ret = take_ptr(&a);
+	return 0;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options against what RocksDB 7.8 is known to do wrong: one background flush
+ * and two write buffers (failed flushes may be misordered with more), leveled
+ * compaction, no multi-get, ingest, log recycling, manual log flush or mmap;
+ * paranoid checks, and checksums verified on each read.
+ *
+ * Recovery of the log stops at the first record that is not whole ("point in
+ * time"), which a power cut leaves as a rule; "absolute consistency" would
+ * refuse to open then, and cost a rebuild from all packs. What is lost so is a
+ * tail of whole batches, and each batch says which ledger size it reflects.
+ * For the same reason writes are not synced.
+ *
+ * Neither database is compressed: ids are random, and stat records sealed.
+ */
+#include "store/rocks.h"
+
+#include "util/io.h"
+#include "util/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <rocksdb/c.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FILTER_BITS 10.0
+/* Table files that are kept open: each costs a few KiB beside the cache. */
+#define OPEN_FILES 256
+#define LOG_BYTES (256U * 1024U)
+#define LOG_FILES 2U
+/* RocksDB's number for "errors only" in its own log file. */
+#define LOG_LEVEL_ERROR 3
+
+struct rocks {
+	rocksdb_t *db;
+	rocksdb_options_t *options;
+	rocksdb_cache_t *cache;
+	rocksdb_readoptions_t *read;
+	rocksdb_writeoptions_t *write;
+	rocksdb_writebatch_t *batch;
+};
+
+/* RocksDB's error string to an errno; it is freed. */
+static int
+convert(char *text, char *why, size_t n)
+{
+	int err = -EIO;
+
+	if (!text)
+		return 0;
+	if (strstr(text, "No space") || strstr(text, "quota"))
+		err = -ENOSPC;
+	if (why)
+		snprintf(why, n, "%s", text);
+	rocksdb_free(text);
+	return err;
+}
+
+static void
+set_tables(struct rocks *r, const struct rocks_sizes *sizes)
+{
+	rocksdb_block_based_table_options_t *t =
+		rocksdb_block_based_options_create();
+
+	r->cache = rocksdb_cache_create_lru(sizes->cache);
+	rocksdb_block_based_options_set_block_cache(t, r->cache);
+	/* Owned by t from here on. */
+	rocksdb_block_based_options_set_filter_policy(
+		t, rocksdb_filterpolicy_create_bloom_full(FILTER_BITS));
+	/* Else filters, 1.25 bytes a key, grow without bound outside it. */
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(
+		t, 1);
+	rocksdb_options_set_block_based_table_factory(r->options, t);
+	rocksdb_block_based_options_destroy(t);
+}
+
+static void
+set_options(struct rocks *r, const struct rocks_sizes *sizes)
+{
+	rocksdb_options_t *o = r->options;
+
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_paranoid_checks(o, 1);
+	rocksdb_options_set_wal_recovery_mode(
+		o, rocksdb_point_in_time_recovery);
+	rocksdb_options_set_recycle_log_file_num(o, 0);
+	rocksdb_options_set_manual_wal_flush(o, 0);
+	rocksdb_options_set_allow_mmap_reads(o, 0);
+	rocksdb_options_set_allow_mmap_writes(o, 0);
+	rocksdb_options_set_compression(o, rocksdb_no_compression);
+	rocksdb_options_set_compaction_style(o, rocksdb_level_compaction);
+	rocksdb_options_set_write_buffer_size(o, sizes->write_buffer);
+	rocksdb_options_set_max_write_buffer_number(o, 2);
+	rocksdb_options_set_max_background_jobs(o, 2);
+	rocksdb_options_set_max_background_flushes(o, 1);
+	rocksdb_options_set_max_background_compactions(o, 1);
+	rocksdb_options_set_max_open_files(o, OPEN_FILES);
+	rocksdb_options_set_max_file_opening_threads(o, 1);
+	rocksdb_options_set_info_log_level(o, LOG_LEVEL_ERROR);
+	rocksdb_options_set_max_log_file_size(o, LOG_BYTES);
+	rocksdb_options_set_keep_log_file_num(o, LOG_FILES);
+	rocksdb_options_set_stats_dump_period_sec(o, 0);
+	rocksdb_options_set_stats_persist_period_sec(o, 0);
+	set_tables(r, sizes);
+}
+
+int
+rocks_open(const char *path, const struct rocks_sizes *sizes,
+	struct rocks **ret, char *why, size_t n)
+{
+	_cleanup_rocks_ struct rocks *r = mem_zalloc(sizeof(*r));
+	char *text = NULL;
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	/* Its own allocations end the process when memory is short. */
+	r->options = rocksdb_options_create();
+	set_options(r, sizes);
+	r->read = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_verify_checksums(r->read, 1);
+	r->write = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_set_sync(r->write, 0);
+	r->batch = rocksdb_writebatch_create();
+	r->db = rocksdb_open(r->options, path, &text);
+	err = convert(text, why, n);
+	if (err < 0)
+		return err;
+	*ret = take_ptr(&r);
+	return 0;
+}
+
+void
+rocks_close(struct rocks *r)
+{
+	if (!r)
+		return;
+	if (r->db)
+		rocksdb_close(r->db);
+	if (r->batch)
+		rocksdb_writebatch_destroy(r->batch);
+	if (r->write)
+		rocksdb_writeoptions_destroy(r->write);
+	if (r->read)
+		rocksdb_readoptions_destroy(r->read);
+	if (r->cache)
+		rocksdb_cache_destroy(r->cache);
+	if (r->options)
+		rocksdb_options_destroy(r->options);
+	mem_free(r);
+}
+
+int
+rocks_get(struct rocks *r, struct span key, struct buf *out)
+{
+	rocksdb_pinnableslice_t *value;
+	char *text = NULL;
+	const char *p;
+	size_t n = 0;
+	int err;
+
+	buf_clear(out);
+	value = rocksdb_get_pinned(
+		r->db, r->read, (const char *)key.p, key.n, &text);
+	err = convert(text, NULL, 0);
+	if (err < 0)
+		return -EIO;
+	if (!value)
+		return -ENOENT;
+	p = rocksdb_pinnableslice_value(value, &n);
+	err = buf_append(out, p, n);
+	rocksdb_pinnableslice_destroy(value);
+	return err;
+}
+
+void
+rocks_put(struct rocks *r, struct span key, struct span value)
+{
+	rocksdb_writebatch_put(r->batch, (const char *)key.p, key.n,
+		(const char *)value.p, value.n);
+}
+
+void
+rocks_delete(struct rocks *r, struct span key)
+{
+	rocksdb_writebatch_delete(r->batch, (const char *)key.p, key.n);
+}
+
+int
+rocks_write(struct rocks *r)
+{
+	char *text = NULL;
+	int err;
+
+	rocksdb_write(r->db, r->write, r->batch, &text);
+	err = convert(text, NULL, 0);
+	rocksdb_writebatch_clear(r->batch);
+	return err;
+}
+
+void
+rocks_forget(struct rocks *r)
+{
+	rocksdb_writebatch_clear(r->batch);
+}
+
+/* A database that RocksDB cannot read it may not be able to remove either; its
+ * folder is flat, but for folders of its own making that are flat as well. */
+static int
+remove_folder(int dirfd, const char *name, unsigned int depth)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *e;
+	int fd, err = 0;
+
+	fd = io_openat(
+		dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	while (err == 0 && (e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") == 0 ||
+			strcmp(e->d_name, "..") == 0)
+			continue;
+		err = io_unlinkat(fd, e->d_name, 0);
+		if (err == -EISDIR && depth > 0)
+			err = remove_folder(fd, e->d_name, depth - 1);
+	}
+	return err < 0 ? err : io_unlinkat(dirfd, name, AT_REMOVEDIR);
+}
+
+int
+rocks_destroy(int dirfd, const char *name)
+{
+	int err = remove_folder(dirfd, name, 1);
+
+	/* Not a folder at all. */
+	if (err == -ENOTDIR || err == -ELOOP)
+		err = io_unlinkat(dirfd, name, 0);
+	return err == -ENOENT ? 0 : err;
+}

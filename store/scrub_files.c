@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scrub's part for keys/, manifests/ and files that belong to nothing. */
+#include "store/scrub_internal.h"
+
+#include "format/hex.h"
+#include "keys/secmem.h"
+#include "store/layout.h"
+#include "store/manifests.h"
+#include "store/packs.h"
+#include "store/vault_keys.h"
+#include "util/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Room for a folder's and a file's name. */
+#define PATH_SIZE 400
+
+static void
+report_unknown(struct scrub *s, enum fault_code code, const char *path,
+	bool harmless, const char *what)
+{
+	struct fault bad = {.code = FAULT_NONE};
+
+	(void)fault_set(&bad, code, path, "%s", what);
+	scrub_report(s, &bad, harmless);
+}
+
+/* ---- keys ---- */
+
+static int
+stray_key(struct scrub *s, const char *folder, const char *name,
+	struct fault *f)
+{
+	char path[PATH_SIZE];
+	size_t at = 0;
+
+	(void)f;
+	while (at < s->names.n) {
+		const char *known = (const char *)s->names.p + at;
+
+		if (strcmp(known, name) == 0)
+			return 0;
+		at += strlen(known) + 1;
+	}
+	if (strcmp(name, LAYOUT_VAULT) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	report_unknown(s, FAULT_STORE_FOREIGN, path, name[0] == '.',
+		"nothing in the ledger speaks of this file");
+	return 0;
+}
+
+int
+scrub_keys(struct scrub *s, struct fault *f)
+{
+	_cleanup_secret_ struct vault_keys *keys = NULL;
+	struct fault bad = {.code = FAULT_NONE};
+	int err;
+
+	err = vault_keys_load(
+		store_dirfd(s->st), store_id_peek(s->st), &keys, &bad);
+	/* Who may not read it may still scrub the rest. */
+	if (err < 0 && err != -EACCES)
+		scrub_report(s, &bad, false);
+	return scrub_each(s, LAYOUT_KEYS, stray_key, f);
+}
+
+/* ---- manifests ---- */
+
+static int
+take_manifest(struct scrub *s, struct scrub_snapshot *snap,
+	const struct manifest_file *m, struct fault *f)
+{
+	struct fault bad = {.code = FAULT_NONE};
+	char name[LAYOUT_NAME];
+
+	snap->ordinals = mem_array(m->m.n, sizeof(*snap->ordinals));
+	if (!snap->ordinals)
+		return fault_set(
+			f, FAULT_NO_MEMORY, LAYOUT_MANIFESTS, NULL);
+	snap->n = m->m.n;
+	s->result.manifests++;
+	for (uint32_t i = 0; i < m->m.n; i++) {
+		struct manifest_row row = manifest_at(&m->m, i);
+
+		snap->ordinals[i] = row.ordinal;
+		if (scrub_is_pack(s, &row.root) || bad.code != FAULT_NONE)
+			continue;
+		layout_manifest(name, &snap->manifest);
+		(void)fault_set(&bad, FAULT_MANIFEST_DAMAGED, name,
+			"it lists pack %u, of which no leaf of the ledger "
+			"speaks",
+			row.ordinal);
+	}
+	if (bad.code != FAULT_NONE)
+		scrub_report_needed(s, &bad, &snap->number, 1);
+	return 0;
+}
+
+int
+scrub_manifests(struct scrub *s, struct fault *f)
+{
+	for (size_t i = 0; i < s->nsnapshots; i++) {
+		_cleanup_manifest_ struct manifest_file m = {
+			.bytes = BUF_INIT};
+		struct scrub_snapshot *snap = &s->snapshots[i];
+		struct fault bad = {.code = FAULT_NONE};
+		int err;
+
+		err = manifests_load(store_dirfd(s->st),
+			store_id_peek(s->st), &snap->manifest, &m, &bad);
+		if (err == 0)
+			err = take_manifest(s, snap, &m, f);
+		else if (err != -ENOMEM)
+			scrub_report_needed(s, &bad, &snap->number, 1);
+		if (err == -ENOMEM)
+			return fault_set(
+				f, FAULT_NO_MEMORY, LAYOUT_MANIFESTS, NULL);
+	}
+	return 0;
+}
+
+static int
+stray_manifest(struct scrub *s, const char *folder, const char *name,
+	struct fault *f)
+{
+	_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
+	struct fault bad = {.code = FAULT_NONE};
+	char path[PATH_SIZE];
+	struct root hash;
+	int err;
+
+	(void)f;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (hex_decode(hash.b, sizeof(hash.b), span_str(name)) != 0) {
+		/* The temporary file of a commit that was cut off. */
+		report_unknown(s, FAULT_MANIFEST_FOREIGN, path,
+			name[0] == '.', "it is not named as a manifest is");
+		return 0;
+	}
+	for (size_t i = 0; i < s->nsnapshots; i++) {
+		if (root_equal(&s->snapshots[i].manifest, &hash))
+			return 0;
+	}
+	err = manifests_load(
+		store_dirfd(s->st), store_id_peek(s->st), &hash, &m, &bad);
+	if (err == 0)
+		(void)fault_set(&bad, FAULT_MANIFEST_FOREIGN, path,
+			"no snapshot names it: its commit was cut off, or is "
+			"going on");
+	scrub_report(s, &bad, err == 0);
+	return 0;
+}
+
+/* ---- packs that have no leaf ---- */
+
+static int
+stray_pack(struct scrub *s, const char *folder, const char *name,
+	struct fault *f)
+{
+	_cleanup_pack_ struct packs_file *p = NULL;
+	struct fault bad = {.code = FAULT_NONE};
+	char path[PATH_SIZE];
+	struct root root;
+	int err;
+
+	(void)f;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (hex_decode(root.b, sizeof(root.b), span_str(name)) != 0 ||
+		strncmp(layout_base(folder), name, 2) != 0) {
+		report_unknown(s, FAULT_PACK_FOREIGN, path, false,
+			"it is not named as a pack is");
+		return 0;
+	}
+	if (scrub_is_pack(s, &root))
+		return 0;
+	err = packs_open(store_dirfd(s->st), store_id_peek(s->st), 0, &root,
+		&p, &bad);
+	if (err == 0)
+		(void)fault_set(&bad, FAULT_PACK_FOREIGN, path,
+			"no leaf speaks of it: a pull was cut off before, or "
+			"is going on");
+	scrub_report(s, &bad, err == 0);
+	return 0;
+}
+
+static int
+stray_folder(struct scrub *s, const char *folder, const char *name,
+	struct fault *f)
+{
+	char path[PATH_SIZE];
+	uint8_t byte;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (hex_decode(&byte, 1, span_str(name)) != 0) {
+		report_unknown(s, FAULT_PACK_FOREIGN, path, false,
+			"it is no folder of packs");
+		return 0;
+	}
+	return scrub_each(s, path, stray_pack, f);
+}
+
+int
+scrub_strays(struct scrub *s, struct fault *f)
+{
+	int err = scrub_each(s, LAYOUT_MANIFESTS, stray_manifest, f);
+
+	return err < 0 ? err : scrub_each(s, LAYOUT_PACKS, stray_folder, f);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Goal: one changed bit anywhere in a store is reported, by the name of the
+ * file it is in; what is missing is reported with the snapshots that need it;
+ * what belongs to nothing is named. With CHECK_FULL in the environment every
+ * byte of the packs is tried, else each of their special parts and a sample. */
+#include "tests/unit/store/lib.h"
+
+#include "keys/digest.h"
+#include "store/scrub.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+struct seen {
+	unsigned int findings, notes;
+	char object[160]; /* of the last finding, else note */
+	enum fault_code code;
+	uint64_t snapshots[8];
+	size_t n;
+	uint64_t done, total;
+};
+
+static void
+on_finding(void *ctx, const struct scrub_finding *finding)
+{
+	struct seen *seen = ctx;
+
+	if (finding->harmless)
+		seen->notes++;
+	else
+		seen->findings++;
+	if (finding->harmless && seen->findings > 0)
+		return;
+	memcpy(seen->object, finding->fault.object, sizeof(seen->object));
+	seen->code = finding->fault.code;
+	seen->n = finding->n < 8 ? finding->n : 8;
+	if (seen->n > 0)
+		memcpy(seen->snapshots, finding->snapshots,
+			seen->n * sizeof(uint64_t));
+}
+
+static void
+on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct seen *seen = ctx;
+
+	CHECK(done > seen->done && done <= total);
+	seen->done = done;
+	seen->total = total;
+}
+
+/* As verify does it: a store that does not open is one finding. */
+static struct seen
+scrub(const char *dir)
+{
+	struct seen seen = {.findings = 0};
+	const struct scrub_sink sink = {&seen, on_finding, on_progress};
+	_cleanup_store_ struct store *st = NULL;
+	struct fault fault = {.code = FAULT_NONE};
+	struct scrub_result r;
+
+	if (store_open(dir, &st, &fault) < 0) {
+		const struct scrub_finding finding = {.fault = fault};
+
+		on_finding(&seen, &finding);
+		return seen;
+	}
+	CHECK(LIB_OK(scrub_store(st, &sink, &r, &f)));
+	CHECK_EQ(r.findings, seen.findings);
+	CHECK_EQ(r.notes, seen.notes);
+	return seen;
+}
+
+static struct seen
+scrub_clean(const char *dir)
+{
+	struct seen seen = scrub(dir);
+
+	if (seen.findings > 0)
+		printf("%s: %s\n", fault_name(seen.code), seen.object);
+	CHECK_EQ(seen.findings, 0);
+	return seen;
+}
+
+/* A pack's bytes that are tried in any case: its header, and what is behind the
+ * hashed region but for most of the zero bytes. */
+static bool
+try_byte(bool pack, off_t at, off_t size)
+{
+	if (!pack || getenv("CHECK_FULL"))
+		return true;
+	return at < 200 || at % 1009 == 0 || at > size - 70 ||
+	       (at >= size - SLICE && at < size - SLICE + 40);
+}
+
+static void
+flip_file(const char *dir, const char *name)
+{
+	bool pack = strncmp(name, "packs/", 6) == 0;
+	char path[LIB_PATH];
+	struct stat sb;
+	int fd;
+
+	lib_path(path, dir, name);
+	CHECK(chmod(path, 0600) == 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (!CHECK(fd >= 0 && fstat(fd, &sb) == 0))
+		return;
+	for (off_t at = 0; at < sb.st_size; at++) {
+		uint8_t old, bit;
+		struct seen seen;
+
+		if (!try_byte(pack, at, sb.st_size))
+			continue;
+		random_bytes(&bit, 1);
+		CHECK_EQ(pread(fd, &old, 1, at), 1);
+		bit = (uint8_t)(old ^ 1 << bit % 8);
+		CHECK_EQ(pwrite(fd, &bit, 1, at), 1);
+		seen = scrub(dir);
+		if (!CHECK(seen.findings > 0) ||
+			!CHECK(strstr(name, seen.object) == name ||
+				strncmp(seen.object, name, 6) == 0 ||
+				seen.code == FAULT_STORE_NEWER ||
+				seen.code == FAULT_STORE_FOREIGN))
+			printf("%s at %ld: %s %s\n", name, (long)at,
+				fault_name(seen.code), seen.object);
+		CHECK_EQ(pwrite(fd, &old, 1, at), 1);
+	}
+	close(fd);
+	scrub_clean(dir);
+}
+
+static void
+flip_folder(const char *dir, const char *folder)
+{
+	char path[LIB_PATH], name[LIB_PATH];
+	struct dirent *e;
+	DIR *d;
+
+	lib_path(path, dir, folder);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		lib_path(name, folder, e->d_name);
+		if (e->d_type == DT_DIR)
+			flip_folder(dir, name);
+		else
+			flip_file(dir, name);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void
+make(struct lib_store *s, struct lib_pull *p)
+{
+	struct writer *w = NULL;
+
+	lib_make(s, "store");
+	CHECK(LIB_OK(writer_open(s->dir, &w, &f)));
+	lib_pull(s, w, "src", 1, 3, p);
+	free(p->chunks);
+	writer_close(w);
+	lib_unprotect(s->dir);
+}
+
+static void
+test_every_byte(void)
+{
+	_cleanup_buf_ struct buf leaves = BUF_INIT;
+	struct lib_store s;
+	struct lib_pull p;
+	struct seen seen;
+	struct writer *w = NULL;
+	uint64_t pull;
+
+	make(&s, &p);
+	seen = scrub_clean(s.dir);
+	CHECK_EQ(seen.notes, 0);
+	CHECK_EQ(seen.done, 4 * SLICE);
+	CHECK_EQ(seen.total, 4 * SLICE);
+	/* With a pad in the ledger, and a leaf behind it: at the end a
+	 * changed pad is no more than a torn one. */
+	lib_read(s.dir, "ledger/leaves-00000000", &leaves);
+	CHECK_EQ(buf_append(&leaves, "torn bytes", 10), 0);
+	lib_write(s.dir, "ledger/leaves-00000000", buf_span(&leaves));
+	seen = scrub_clean(s.dir);
+	CHECK_EQ(seen.notes, 1);
+	CHECK_EQ(seen.code, FAULT_LEDGER_TORN);
+	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
+	writer_close(w);
+	seen = scrub_clean(s.dir);
+	CHECK_EQ(seen.notes, 0);
+	flip_file(s.dir, "store.conf");
+	flip_folder(s.dir, "ledger");
+	flip_folder(s.dir, "keys");
+	flip_folder(s.dir, "manifests");
+	flip_folder(s.dir, "packs");
+	lib_done(&s);
+}
+
+/* Move each file away: named, and for packs and manifests with snapshot. */
+static void
+lose_folder(struct lib_store *s, const struct lib_pull *p, const char *folder)
+{
+	char path[LIB_PATH], name[LIB_PATH], away[LIB_PATH];
+	bool needed = strcmp(folder, "keys") != 0;
+	struct dirent *e;
+	DIR *d;
+
+	lib_path(away, check_scratch(), "away");
+	lib_path(path, s->dir, folder);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		struct seen seen;
+
+		if (e->d_name[0] == '.')
+			continue;
+		lib_path(name, folder, e->d_name);
+		if (e->d_type == DT_DIR) {
+			lose_folder(s, p, name);
+			continue;
+		}
+		lib_path(path, s->dir, name);
+		CHECK(rename(path, away) == 0);
+		seen = scrub(s->dir);
+		CHECK_EQ(seen.findings, 1);
+		CHECK_STR(seen.object, name);
+		CHECK(seen.code == FAULT_PACK_MISSING ||
+			seen.code == FAULT_MANIFEST_MISSING ||
+			seen.code == FAULT_KEY_MISSING);
+		CHECK_EQ(seen.n, needed);
+		CHECK(!needed || seen.snapshots[0] == p->leaf);
+		CHECK(rename(away, path) == 0);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void
+test_missing(void)
+{
+	struct lib_store s;
+	struct lib_pull p;
+
+	make(&s, &p);
+	lose_folder(&s, &p, "keys");
+	lose_folder(&s, &p, "manifests");
+	lose_folder(&s, &p, "packs");
+	scrub_clean(s.dir);
+	lib_done(&s);
+}
+
+/* A file that belongs to nothing. */
+static void
+stray(const char *dir, const char *name, struct span bytes, bool harmless)
+{
+	char path[LIB_PATH];
+	struct seen seen;
+
+	lib_path(path, dir, name);
+	lib_write(dir, name, bytes);
+	seen = scrub(dir);
+	CHECK_EQ(seen.findings, !harmless);
+	CHECK_EQ(seen.notes, harmless);
+	CHECK_STR(seen.object, name);
+	CHECK(unlink(path) == 0);
+}
+
+static void
+first_file(const char *dir, const char *folder, char ret[LIB_PATH])
+{
+	char path[LIB_PATH], name[LIB_PATH];
+	struct dirent *e;
+	DIR *d;
+
+	lib_path(path, dir, folder);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		lib_path(name, folder, e->d_name);
+		if (e->d_type == DT_DIR)
+			first_file(dir, name, ret);
+		else
+			memcpy(ret, name, LIB_PATH);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void
+test_strays(void)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct lib_store s, other;
+	struct lib_pull p, q;
+	struct writer *w = NULL;
+	struct lib_draft d;
+	struct lib_object o = {.type = OBJECT_CHUNK, .content = "x"};
+	char name[LIB_PATH] = "", path[LIB_PATH], folder[LIB_PATH];
+	struct seen seen;
+
+	make(&s, &p);
+	lib_make(&other, "other");
+	CHECK(LIB_OK(writer_open(other.dir, &w, &f)));
+	lib_pull(&other, w, "src", 2, 3, &q);
+	free(q.chunks);
+	writer_close(w);
+	stray(s.dir, "packs/x", span_str("x"), false);
+	stray(s.dir, "manifests/x", span_str("x"), false);
+	stray(s.dir, "manifests/.x.tmp", span_str("x"), true);
+	stray(s.dir, "keys/x", span_str("x"), false);
+	/* Another store's manifest and pack. */
+	first_file(other.dir, "manifests", name);
+	lib_read(other.dir, name, &b);
+	stray(s.dir, name, buf_span(&b), false);
+	first_file(other.dir, "packs", name);
+	lib_read(other.dir, name, &b);
+	memcpy(folder, name, sizeof(folder));
+	*strrchr(folder, '/') = '\0';
+	lib_path(path, s.dir, folder);
+	(void)!mkdir(path, 0700);
+	stray(s.dir, name, buf_span(&b), false);
+	/* A pack of this store whose leaf was cut off: put the ledger back. */
+	lib_path(path, s.dir, "ledger");
+	lib_path(folder, check_scratch(), "ledger");
+	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	lib_begin(&s, w, PACK_DATA, p.number, &d);
+	lib_block(&s, &d, &o, 1, NULL);
+	lib_copy_tree(path, folder);
+	CHECK(LIB_OK(draft_seal(w, d.d, NULL, &f)));
+	writer_close(w);
+	lib_remove_tree(path);
+	lib_copy_tree(folder, path);
+	seen = scrub_clean(s.dir);
+	CHECK_EQ(seen.notes, 1);
+	CHECK_EQ(seen.code, FAULT_PACK_FOREIGN);
+	lib_done(&s);
+	lib_done(&other);
+}
+
+CHECK_MAIN(TEST(test_every_byte), TEST(test_missing), TEST(test_strays))
