@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuse/point.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "util/io.h"
+
+/*
+ * Is dir (absolute, without links) the inode st, or below it? By device and
+ * inode of each directory above it, so that a bind mount is not missed.
+ */
+static bool
+is_below(const char *dir, const struct stat *st)
+{
+	_cleanup_free_ char *path = strdup(dir);
+	struct stat at;
+	char *slash;
+
+	while (path && *path != '\0') {
+		if (stat(path, &at) == 0 && at.st_dev == st->st_dev &&
+			at.st_ino == st->st_ino)
+			return true;
+		slash = strrchr(path, '/');
+		if (!slash || strcmp(path, "/") == 0)
+			break;
+		slash[slash == path ? 1 : 0] = '\0';
+	}
+	return false;
+}
+
+static int
+check_empty(const char *path, const char *name, struct fault *f)
+{
+	_cleanup_closedir_ DIR *dir = opendir(path);
+	struct dirent *d;
+
+	if (!dir)
+		return fault_errno(f, FAULT_MOUNTPOINT_BAD, -errno, name,
+			"the mountpoint cannot be listed");
+	while ((d = readdir(dir))) {
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			return fault_set(f, FAULT_MOUNTPOINT_BAD, name,
+				"the mountpoint is not empty");
+	}
+	return 0;
+}
+
+static int
+check_device(struct fault *f)
+{
+	_cleanup_close_ int fd = io_openat(AT_FDCWD, "/dev/fuse", O_RDWR, 0);
+
+	if (fd < 0)
+		return fault_errno(f, FAULT_MOUNT_FAILED, fd, "/dev/fuse",
+			"it cannot be opened");
+	return 0;
+}
+
+int
+point_check(const char *mountpoint, const char *store, char **ret,
+	struct fault *f)
+{
+	_cleanup_free_ char *path = realpath(mountpoint, NULL);
+	_cleanup_free_ char *inside = NULL;
+	struct stat point, st;
+	int err;
+
+	if (!path || stat(path, &point) != 0)
+		return fault_errno(f, FAULT_MOUNTPOINT_BAD, -errno,
+			mountpoint, "the mountpoint cannot be reached");
+	if (!S_ISDIR(point.st_mode))
+		return fault_set(f, FAULT_MOUNTPOINT_BAD, mountpoint,
+			"the mountpoint is not a directory");
+	inside = realpath(store, NULL);
+	if (!inside || stat(inside, &st) != 0)
+		return fault_errno(f, FAULT_STORE_MISSING, -errno, store,
+			"there is no store");
+	if (is_below(path, &st))
+		return fault_set(f, FAULT_MOUNTPOINT_INSIDE, mountpoint,
+			"the mountpoint lies inside the store");
+	if (is_below(inside, &point))
+		return fault_set(f, FAULT_MOUNTPOINT_INSIDE, mountpoint,
+			"the store lies inside the mountpoint");
+	err = check_empty(path, mountpoint, f);
+	if (err == 0)
+		err = check_device(f);
+	if (err == 0)
+		*ret = take_ptr(&path);
+	return err;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VIEW_PASSPHRASE_H
+#define VIEW_PASSPHRASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/cleanup.h"
+#include "util/fault.h"
+#include "util/span.h"
+
+/* Longest passphrase: an eighth of the arena for secrets. */
+#define PASSPHRASE_MAX (64U * 1024U)
+
+/* Lives in secmem: secmem_alloc(sizeof(struct passphrase)). */
+struct passphrase {
+	size_t n;
+	uint8_t b[PASSPHRASE_MAX + 1];
+};
+
+static inline struct span
+passphrase_span(const struct passphrase *p)
+{
+	return span_of(p->b, p->n);
+}
+
+/* The file to ask: option, else MUNIMENT_PASSPHRASE_FILE, else NULL. */
+const char *passphrase_file(const char *option);
+
+/*
+ * Read a passphrase from file (a FIFO or /dev/fd/N too), or, when file is
+ * NULL, from the terminal after showing prompt, with echo off. Echo is
+ * brought back on every way out, a signal that ends or stops the process
+ * included. One newline at the end is taken off. Faults: passphrase-missing
+ * (no terminal, no such file, or empty), limit-exceeded, interrupted.
+ */
+must_check int passphrase_read(const char *file, const char *prompt,
+	struct passphrase *ret, struct fault *f);
+
+#endif
