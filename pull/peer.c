@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pull/peer.h"
+
+#include "util/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Reads are large: one system call for many small frames. */
+#define READ_SIZE (256u * 1024u)
+
+static int
+nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return -errno;
+	return 0;
+}
+
+int
+peer_init(struct peer *p, int in, int out, const volatile bool *stop)
+{
+	int r;
+
+	*p = (struct peer){ .in = in, .out = out, .stop = stop };
+	r = nonblocking(in);
+	return r != 0 || in == out ? r : nonblocking(out);
+}
+
+void
+peer_free(struct peer *p)
+{
+	buf_free(&p->input);
+	buf_free(&p->output);
+}
+
+struct buf *
+peer_output(struct peer *p)
+{
+	return &p->output;
+}
+
+static int
+died(struct fault *f)
+{
+	return fault_set(f, FAULT_AGENT_DIED, "agent",
+	    "the connection ended before the pull was done");
+}
+
+/* Write what fits. An agent that reads no more may have said all it had to
+ * say: whether that was enough is decided by reading to the end. */
+static void
+send_some(struct peer *p)
+{
+	ssize_t n;
+
+	n = write(p->out, p->output.p + p->sent, p->output.n - p->sent);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0)
+		p->deaf = true;
+	else
+		p->sent += (size_t)n;
+	if (p->deaf || p->sent == p->output.n) {
+		buf_clear(&p->output);
+		p->sent = 0;
+	}
+}
+
+/* Read what there is. */
+static int
+receive_some(struct peer *p, struct fault *f)
+{
+	ssize_t n;
+
+	/* Move what is left to the front: less than one frame. */
+	if (p->at > 0) {
+		memmove(p->input.p, p->input.p + p->at, p->input.n - p->at);
+		p->input.n -= p->at;
+		p->at = 0;
+	}
+	if (buf_reserve(&p->input, READ_SIZE) != 0)
+		return fault_set(f, FAULT_NO_MEMORY, "pull", NULL);
+	n = io_read_some(p->in, p->input.p + p->input.n, READ_SIZE);
+	if (n == -EAGAIN)
+		return 0;
+	if (n <= 0)
+		return died(f);
+	p->input.n += (size_t)n;
+	return 0;
+}
+
+/* Wait for the peer; send and receive what goes without blocking. */
+static int
+exchange(struct peer *p, struct fault *f)
+{
+	struct pollfd fds[2] = { { .fd = p->in, .events = POLLIN },
+		{ .fd = p->out, .events = POLLOUT } };
+
+	if (*p->stop)
+		return fault_set(f, FAULT_INTERRUPTED, "pull", "by a signal");
+	if (p->deaf)
+		buf_clear(&p->output);
+	if (p->sent == p->output.n)
+		fds[1].fd = -1;
+	if (poll(fds, 2, -1) < 0)
+		return errno == EINTR ? 0 :
+		    fault_errno(f, FAULT_IO, -errno, "agent", "poll");
+	if (fds[1].revents != 0)
+		send_some(p);
+	return fds[0].revents != 0 ? receive_some(p, f) : 0;
+}
+
+/* A whole frame at the front of the input: 1; 0 when more must come. */
+static int
+take(struct peer *p, enum wire_type *type, struct span *payload,
+    struct fault *f)
+{
+	struct wire_head head;
+
+	if (p->input.n - p->at < WIRE_HEAD_SIZE)
+		return 0;
+	if (wire_head_decode(span_of(p->input.p + p->at, WIRE_HEAD_SIZE),
+		WIRE_FROM_AGENT, &head) != 0)
+		return fault_set(f, FAULT_AGENT_PROTOCOL, "agent",
+		    "it sent what is not a frame (does a login script print "
+		    "something there?)");
+	if (p->input.n - p->at < WIRE_HEAD_SIZE + head.length)
+		return 0;
+	*type = head.type;
+	*payload = span_of(p->input.p + p->at + WIRE_HEAD_SIZE, head.length);
+	p->at += WIRE_HEAD_SIZE + head.length;
+	return 1;
+}
+
+/* Give credit back in large pieces. */
+static int
+count(struct peer *p, enum wire_type type, struct span payload,
+    struct fault *f)
+{
+	if (wire_counts(type))
+		p->worked_off += payload.n;
+	if (p->worked_off < PEER_CREDIT / 4)
+		return 0;
+	if (wire_credit_encode(&p->output, p->worked_off) != 0)
+		return fault_set(f, FAULT_NO_MEMORY, "pull", NULL);
+	p->worked_off = 0;
+	return 0;
+}
+
+int
+peer_next(struct peer *p, enum wire_type *type, struct span *payload,
+    struct fault *f)
+{
+	int r;
+
+	while ((r = take(p, type, payload, f)) == 0) {
+		r = exchange(p, f);
+		if (r != 0)
+			return r;
+	}
+	if (r < 0)
+		return r;
+	return count(p, *type, *payload, f);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PULL_PEER_H
+#define PULL_PEER_H
+
+#include "format/wire.h"
+#include "util/buf.h"
+#include "util/cleanup.h"
+#include "util/fault.h"
+#include "util/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The vault's end of the wire: frames in, frames out, and the credit. It
+ * never blocks on writing while the agent waits to be read, so neither side
+ * can make the other stop for good. Memory: one frame in, what is queued out.
+ */
+struct peer {
+	int in;			/* both set non-blocking by peer_init */
+	int out;
+	struct buf input;
+	size_t at;		/* in input: the first byte not handed out */
+	struct buf output;
+	size_t sent;
+	bool deaf;		/* it reads no more: output is dropped */
+	uint64_t worked_off;	/* counted payload bytes not yet credited */
+	const volatile bool *stop;	/* set by a signal: -ECANCELED */
+};
+
+/* Bytes that the agent may send unasked; half of it is given back at a time. */
+#define PEER_CREDIT (8u * 1024u * 1024u)
+
+must_check int peer_init(struct peer *p, int in, int out,
+    const volatile bool *stop);
+void peer_free(struct peer *p);
+
+/*
+ * The next frame. payload is valid until the next call. Faults: agent-died (the
+ * stream ended), agent-protocol (an impossible frame), interrupted, io.
+ */
+must_check int peer_next(struct peer *p, enum wire_type *type,
+    struct span *payload, struct fault *f);
+
+/* Where frames to send are appended (format/wire.h); peer_next sends them. */
+struct buf *peer_output(struct peer *p);
+
+#endif
