@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/entry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/json.h"
+#include "cli/out.h"
+
+struct kind {
+	char letter;
+	const char *name;
+};
+
+static const struct kind kinds[] = {
+	[FILE_REGULAR] = {'-', "file"},
+	[FILE_DIRECTORY] = {'d', "directory"},
+	[FILE_SYMLINK] = {'l', "symlink"},
+	[FILE_FIFO] = {'p', "fifo"},
+	[FILE_SOCKET] = {'s', "socket"},
+	[FILE_CHAR] = {'c', "char"},
+	[FILE_BLOCK] = {'b', "block"},
+};
+
+/* As ls -l shows it: the set-id and sticky bits over the execute bits. */
+static void
+mode_text(char dst[11], const struct dirent_rec *e)
+{
+	static const char all[] = "rwxrwxrwx";
+
+	dst[0] = kinds[e->kind].letter;
+	for (unsigned int i = 0; i < 9; i++)
+		dst[1 + i] = (e->mode >> (8 - i)) & 1 ? all[i] : '-';
+	if (e->mode & 04000)
+		dst[3] = dst[3] == 'x' ? 's' : 'S';
+	if (e->mode & 02000)
+		dst[6] = dst[6] == 'x' ? 's' : 'S';
+	if (e->mode & 01000)
+		dst[9] = dst[9] == 'x' ? 't' : 'T';
+	dst[10] = '\0';
+}
+
+static char
+mark(const struct dirent_rec *e)
+{
+	if (e->flags & (DIRENT_UNREAD | DIRENT_NOT_ENTERED))
+		return '!';
+	if (e->flags & DIRENT_CHANGED)
+		return '~';
+	return e->flags & DIRENT_ATTRS ? '+' : ' ';
+}
+
+static bool
+is_device(const struct dirent_rec *e)
+{
+	return e->kind == FILE_CHAR || e->kind == FILE_BLOCK;
+}
+
+void
+entry_print(const struct list_entry *e)
+{
+	const struct dirent_rec *d = &e->place->entry;
+	char mode[11], when[OUT_TIME], size[32];
+
+	mode_text(mode, d);
+	out_time(when, d->mtime.s);
+	if (is_device(d))
+		snprintf(size, sizeof(size), "%" PRIu32 ",%" PRIu32, d->major,
+			d->minor);
+	else
+		snprintf(size, sizeof(size), "%" PRIu64, d->size);
+	printf("%s%c %5" PRIu32 " %5" PRIu32 " %12s %s ", mode, mark(d),
+		d->user, d->group, size, when);
+	out_name(stdout, e->name.n > 0 ? e->name : span_str("/"));
+	if (d->kind == FILE_SYMLINK) {
+		fputs(" -> ", stdout);
+		out_name(stdout, e->target);
+	}
+	putchar('\n');
+}
+
+static void
+add_details(struct json *j, const struct list_entry *e)
+{
+	const struct dirent_rec *d = &e->place->entry;
+
+	if (d->kind == FILE_REGULAR)
+		json_number(j, "size", d->size);
+	if (d->kind == FILE_SYMLINK)
+		json_name(j, "target", e->target);
+	if (is_device(d)) {
+		json_number(j, "major", d->major);
+		json_number(j, "minor", d->minor);
+	}
+	if (d->flags & DIRENT_LINK_GROUP)
+		json_number(j, "links", d->links);
+	if (d->flags & DIRENT_CHANGED)
+		json_bool(j, "changed", true);
+	if (d->flags & DIRENT_UNREAD)
+		json_bool(j, "unread", true);
+	if (d->flags & DIRENT_NOT_ENTERED)
+		json_bool(j, "not_entered", true);
+}
+
+int
+entry_json(const struct list_entry *e, struct fault *f)
+{
+	_cleanup_json_ struct json j = json_new();
+	const struct dirent_rec *d = &e->place->entry;
+	char mode[8];
+
+	snprintf(mode, sizeof(mode), "%04o", d->mode & 07777U);
+	json_name(&j, "name", e->name);
+	json_text(&j, "type", kinds[d->kind].name);
+	json_text(&j, "mode", mode);
+	json_number(&j, "uid", d->user);
+	json_number(&j, "gid", d->group);
+	json_signed(&j, "mtime", d->mtime.s);
+	json_number(&j, "mtime_ns", d->mtime.ns);
+	add_details(&j, e);
+	return json_print(&j, f);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore/list.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/entry.h"
+#include "cli/exit.h"
+#include "cli/json.h"
+#include "cli/options.h"
+#include "cli/out.h"
+#include "cli/read.h"
+#include "cli/reason.h"
+#include "cli/below.h"
+#include "view/passphrase.h"
+#include "view/session.h"
+
+#define CACHE (16U * 1024U * 1024U)
+
+struct request {
+	const char *store;
+	const char *file;
+	const char *what;
+	bool recursive;
+	bool problems;
+	bool json;
+};
+
+struct listing {
+	const struct request *q;
+	struct view_snap *snap;
+	struct fault *f;
+};
+
+static int
+tell(const struct listing *l, const struct list_entry *e)
+{
+	if (l->q->json)
+		return entry_json(e, l->f);
+	entry_print(e);
+	return 0;
+}
+
+static int
+tell_listed(void *ctx, const struct list_entry *e)
+{
+	return tell(ctx, e);
+}
+
+static int
+tell_walked(void *ctx, struct span path, const struct place *p)
+{
+	const struct listing *l = ctx;
+	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
+	struct list_entry e = {path, p, {NULL, 0}};
+	int err;
+
+	if (p->entry.kind == FILE_SYMLINK) {
+		err = place_link(l->snap, p, &o, &e.target, l->f);
+		if (err < 0 && err != -ENODATA)
+			return err;
+	}
+	return tell(l, &e);
+}
+
+static int
+list_all(struct listing *l, struct span path, struct fault *f)
+{
+	const struct below_opts o = {
+		.snap = l->snap, .entry = tell_walked, .ctx = l};
+	struct place top;
+	int err;
+
+	err = place_resolve(l->snap, path, &top, NULL, f);
+	if (err < 0)
+		return err;
+	if (!place_is_dir(&top))
+		return list_path(l->snap, path, tell_listed, l, f);
+	return below_each(&o, &top, f);
+}
+
+static int
+tell_problem(void *ctx, const struct problem *p)
+{
+	_cleanup_json_ struct json j = {NULL, false};
+	const struct listing *l = ctx;
+
+	if (!l->q->json) {
+		out_name(stdout, p->name.n > 0 ? p->name : span_str("."));
+		printf(": %s", reason_text(p->reason));
+		printf(p->err != 0 ? ": %s\n" : "\n", strerror((int)p->err));
+		return 0;
+	}
+	j = json_new();
+	json_name(&j, "name", p->name);
+	json_text(&j, "reason", reason_text(p->reason));
+	json_number(&j, "errno", p->err);
+	return json_print(&j, l->f);
+}
+
+static int
+list(struct session *s, const struct request *q, struct fault *f)
+{
+	_cleanup_view_snap_ struct view_snap *snap = NULL;
+	struct listing l = {.q = q, .f = f};
+	struct span path;
+	int err;
+
+	err = session_snapshot(s, q->what, &snap, NULL, &path, f);
+	if (err < 0)
+		return err;
+	l.snap = snap;
+	if (q->problems)
+		return view_problems_each(snap, tell_problem, &l, f);
+	if (q->recursive)
+		return list_all(&l, path, f);
+	return list_path(snap, path, tell_listed, &l, f);
+}
+
+int
+ls_main(int argc, char **argv, struct fault *f)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct request q = {0};
+	const struct option_row row[] = {
+		{.name = "store", .text = &q.store},
+		{.name = "passphrase-file", .text = &q.file},
+		{.name = "recursive", .flag = &q.recursive},
+		{.name = "problems", .flag = &q.problems},
+		{.name = "json", .flag = &q.json},
+	};
+	const struct options o = {.row = row, .rows = array_len(row),
+		.operands = 1, .operand = &q.what, .operand_name = "SNAPSHOT"};
+	int r;
+
+	r = options_read(&o, argc, argv, f);
+	if (r == OPTIONS_HELP)
+		return READ_HELP;
+	if (r == OPTIONS_GIVEN)
+		r = options_store(&q.store, f);
+	if (r == 0)
+		r = session_open(
+			q.store, passphrase_file(q.file), CACHE, &s, f);
+	if (r == 0)
+		r = list(&s, &q, f);
+	return r < 0 ? r : STATUS_DONE;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * muniment: finds the verb in the table and becomes the program that does
+ * it. Nothing is opened, read or decided here, so nothing is linked but
+ * util/.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/exit.h"
+#include "cli/verbs.h"
+#include "util/child.h"
+#include "util/esc.h"
+#include "util/mem.h"
+#include "util/span.h"
+
+#ifndef MUNIMENT_VERSION
+#error "MUNIMENT_VERSION comes from cli/meson.build"
+#endif
+
+static int
+print_help(FILE *to)
+{
+	fputs("usage: muniment VERB [OPTION]... | --help | --version\n\n", to);
+	for (size_t i = 0; i < verbs_count; i++)
+		fprintf(to, "  %-10s  %s\n", verbs[i].name, verbs[i].brief);
+	fputs("\n`muniment help VERB` tells more.\n", to);
+	return fflush(to) == 0 && !ferror(to) ? STATUS_DONE : STATUS_FAILED;
+}
+
+static int
+unknown(const char *what)
+{
+	char name[ESC_SIZE(64)];
+
+	esc_name(name, sizeof(name), span_str(what));
+	fprintf(stderr,
+		"muniment: %s: no such verb; nothing was done, "
+		"see muniment --help [usage]\n",
+		name);
+	return STATUS_USAGE;
+}
+
+static int
+help(const char *what)
+{
+	const struct verb *v;
+
+	if (!what)
+		return print_help(stdout);
+	v = verb_find(what);
+	if (!v)
+		return unknown(what);
+	return verb_help(v, stdout) == 0 ? STATUS_DONE : STATUS_FAILED;
+}
+
+/*
+ * A program of several verbs is told which; one that has the verb in its
+ * name is not.
+ */
+static int
+become(const struct verb *v, char **argv)
+{
+	_cleanup_free_ char *name = mem_strdup(v->program);
+	const char *own = strchr(v->program, '-') + 1;
+	char path[PATH_MAX];
+	char **first = strcmp(own, v->name) == 0 ? argv + 1 : argv;
+	int err;
+
+	err = child_find_helper(v->program, path, sizeof(path));
+	if (err == 0 && name) {
+		*first = name;
+		execv(path, first);
+		err = -errno;
+	}
+	fprintf(stderr,
+		"muniment: %s cannot be started: %s; nothing was done, "
+		"it belongs beside muniment [internal]\n",
+		v->program, strerror(name ? -err : ENOMEM));
+	return STATUS_FAILED;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct verb *v;
+
+	if (argc < 2) {
+		fputs("muniment: no verb; nothing was done, "
+		      "see muniment --help [usage]\n",
+			stderr);
+		return STATUS_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return print_help(stdout);
+	if (strcmp(argv[1], "--version") == 0)
+		return puts("muniment " MUNIMENT_VERSION) < 0 ||
+			fflush(stdout) != 0;
+	if (strcmp(argv[1], "help") == 0)
+		return help(argv[2]);
+	v = verb_find(argv[1]);
+	if (!v)
+		return unknown(argv[1]);
+	/* Here too, so that help does not need the helper. */
+	if (argc == 3 && strcmp(argv[2], "--help") == 0)
+		return help(argv[1]);
+	return become(v, argv);
+}

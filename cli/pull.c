@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* muniment-pull: one pull of one source, told to a terminal or a program. */
+
+#include "pull/pull.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/common.h"
+#include "cli/exit.h"
+#include "cli/json.h"
+#include "cli/options.h"
+#include "cli/out.h"
+#include "cli/progress.h"
+#include "cli/pull_told.h"
+#include "store/snapshots.h"
+#include "store/store_read.h"
+#include "store/vault_keys.h"
+#include "keys/secmem.h"
+
+#define WORKERS_MAX 16
+
+static volatile bool stop;
+
+/* The second one finds the default and ends the process. */
+static void
+on_signal(int sig)
+{
+	stop = true;
+	signal(sig, SIG_DFL);
+}
+
+static void
+watch_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	/* An agent or a terminal that has gone is an error of write(2). */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+struct request {
+	const char *store;
+	const char *source;
+	const char *location;
+	const char *ssh_config;
+	const char *agent;
+	struct option_list excludes;
+	bool exclude_caches;
+	bool cross_file_systems;
+	bool json;
+};
+
+/*
+ * The snapshot's name, which only the ledger can tell: a second pull in one
+ * second gets a number. "" when it cannot be had; the id says enough then.
+ */
+static void
+find_name(const char *dir, uint64_t number, char name[SNAPSHOT_NAME])
+{
+	_cleanup_store_ struct store *st = NULL;
+	_cleanup_secret_ struct vault_keys *keys = NULL;
+	_cleanup_snapshots_ struct snapshot_list list = {NULL, 0};
+
+	name[0] = '\0';
+	if (store_open(dir, &st, NULL) != 0 ||
+		vault_keys_load(store_dirfd(st), store_id_peek(st), &keys,
+			NULL) != 0 ||
+		snapshots_load(st, &keys->log_key, &list, NULL) != 0)
+		return;
+	for (size_t i = list.n; i-- > 0;) {
+		if (list.v[i].number == number)
+			memcpy(name, list.v[i].name, SNAPSHOT_NAME);
+	}
+}
+
+static unsigned int
+workers(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (n < 1)
+		return 1;
+	return n > WORKERS_MAX ? WORKERS_MAX : (unsigned int)n;
+}
+
+static int
+pull(const struct request *q, struct fault *f)
+{
+	struct progress progress;
+	const struct tree_sink sink = {.ctx = &progress,
+		.problem = progress_problem, .progress = progress_counts};
+	const struct pull_opts o = {.store = q->store, .source = q->source,
+		.location = q->location, .ssh_config = q->ssh_config,
+		.agent = q->agent, .excludes = q->excludes.v,
+		.nexcludes = q->excludes.n,
+		.cross_devices = q->cross_file_systems,
+		.skip_cachedirs = q->exclude_caches, .workers = workers(),
+		.sink = &sink, .stop = &stop};
+	struct pull_result result = {0};
+	char name[SNAPSHOT_NAME];
+	int err;
+
+	progress_start(&progress);
+	err = pull_run(&o, &result, f);
+	progress_end(&progress);
+	if (err < 0)
+		return err;
+	find_name(q->store, result.number, name);
+	err = q->json ? pull_told_json(&result, name, f)
+		      : pull_told(&result, name);
+	if (err == 0)
+		err = out_end(f);
+	if (err == 0 && !result.complete)
+		pull_told_incomplete(&result, name);
+	if (err < 0)
+		return err;
+	return result.complete ? STATUS_DONE : STATUS_INCOMPLETE;
+}
+
+static int
+read_request(struct request *q, int argc, char **argv, struct fault *f)
+{
+	const struct option_row row[] = {
+		{.name = "store", .text = &q->store},
+		{.name = "source", .text = &q->source},
+		{.name = "exclude", .list = &q->excludes},
+		{.name = "exclude-caches", .flag = &q->exclude_caches},
+		{.name = "cross-file-systems", .flag = &q->cross_file_systems},
+		{.name = "ssh-config", .text = &q->ssh_config},
+		{.name = "agent", .text = &q->agent},
+		{.name = "json", .flag = &q->json},
+	};
+	const struct options o = {.row = row, .rows = array_len(row),
+		.operands = 1, .operand = &q->location,
+		.operand_name = "LOCATION"};
+	int r;
+
+	r = options_read(&o, argc, argv, f);
+	if (r != OPTIONS_GIVEN)
+		return r;
+	if (!q->source)
+		return fault_set(f, FAULT_USAGE, "--source", "it is missing");
+	if (q->excludes.n > PULL_EXCLUDES_MAX)
+		return fault_set(f, FAULT_LIMIT_EXCEEDED, "--exclude",
+			"there are more than %u", PULL_EXCLUDES_MAX);
+	return options_store(&q->store, f);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct request q = {0};
+	struct fault f = {0};
+	int r;
+
+	out_verb("pull");
+	r = read_request(&q, argc, argv, &f);
+	if (r == OPTIONS_HELP) {
+		option_list_free(&q.excludes);
+		return common_help("pull");
+	}
+	if (r == 0)
+		r = common_start(&f);
+	if (r == 0) {
+		watch_signals();
+		r = pull(&q, &f);
+	}
+	option_list_free(&q.excludes);
+	return r < 0 ? out_fail(&f) : r;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_REASON_H
+#define CLI_REASON_H
+
+#include <stdint.h>
+
+/* An enum problem_reason in words; never freed. */
+const char *reason_text(uint32_t reason);
+
+#endif
