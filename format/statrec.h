@@ -77,8 +77,8 @@ struct statrec_entry {
 	struct when ctime;
 	uint64_t inode;
 	uint64_t device;
-	uint32_t day; /* of the last full read, since 1970 */
-	bool has_attrs;
+	uint32_t day;		/* of the last full read, since 1970 */
+	bool has_attrs;		/* as DIRENT_ATTRS in flags says */
 	struct ref content_ref; /* if content is not 0 */
 	struct ref attrs_ref;	/* if has_attrs */
 	struct statrec_ordinals packs;

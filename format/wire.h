@@ -114,7 +114,7 @@ must_check int wire_start_decode(struct span payload, struct wire_start *ret);
 /* Start from rcur_init(start.strings): paths first; false at the end. */
 bool wire_start_next(struct rcur *at, struct span *ret);
 
-/* WANT: a byte of enum wire_want for each entry of the batch. */
+/* WANT: a byte of enum wire_want_bit for each entry of the batch. */
 enum wire_want_bit {
 	WIRE_WANT_CONTENT = 1,
 	WIRE_WANT_ATTRS = 2,

@@ -2,6 +2,7 @@
 /* muniment-mount: the snapshots of a store as a read-only file system. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,12 @@
 
 #define NAME "muniment-mount"
 #define STATUS_USAGE 2
+
+/*
+ * Blocks are taken by one thread and given back by another: with an arena
+ * for each of them the heap grows to three times what the cache holds.
+ */
+#define ARENAS 2
 
 static const char usage[] =
 	"usage: " NAME " --store DIR MOUNTPOINT [--foreground]\n"
@@ -57,7 +64,7 @@ print_fault(const struct fault *f)
 	if (to_syslog)
 		syslog(LOG_ERR, "%s", text);
 	else
-		fprintf(stderr, NAME ": %s\n", text);
+		fprintf(stderr, "muniment mount: %s\n", text);
 }
 
 static int
@@ -247,6 +254,8 @@ run(const struct options *o, const char *point, int ready, struct fault *f)
 		err = session_open(o->store,
 			passphrase_file(o->passphrase_file),
 			VIEW_CACHE_MOUNT, &s, f);
+	if (err == 0)
+		err = point_clear_of_sources(point, &s.snapshots, f);
 	if (err < 0)
 		return err;
 	err = inodes_create(&s, &m.inodes);
@@ -269,6 +278,7 @@ main(int argc, char **argv)
 	struct fault f = {0};
 	int err, ready = -1;
 
+	(void)mallopt(M_ARENA_MAX, ARENAS);
 	if (parse(argc, argv, &o, &f) < 0) {
 		print_fault(&f);
 		return STATUS_USAGE;

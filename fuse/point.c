@@ -93,3 +93,23 @@ point_check(const char *mountpoint, const char *store, char **ret,
 		*ret = take_ptr(&path);
 	return err;
 }
+
+int
+point_clear_of_sources(const char *point,
+	const struct snapshot_list *snapshots, struct fault *f)
+{
+	const char *location;
+	struct stat st;
+
+	for (size_t i = 0; i < snapshots->n; i++) {
+		location = snapshots->v[i].location;
+		if (location[0] != '/' || strcmp(location, "/") == 0 ||
+			stat(location, &st) != 0)
+			continue;
+		if (is_below(point, &st))
+			return fault_set(f, FAULT_MOUNTPOINT_INSIDE, point,
+				"the mountpoint lies inside the source %s",
+				snapshots->v[i].source);
+	}
+	return 0;
+}

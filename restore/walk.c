@@ -127,11 +127,14 @@ work_end(struct run *run, struct dir *d)
 {
 	pthread_mutex_lock(&run->lock);
 	d->units--;
-	run->units--;
 	spill_if_idle(run, d);
-	pthread_cond_broadcast(&run->freed);
 	pthread_mutex_unlock(&run->lock);
 	dir_drop(run, d);
+	/* Only now: it may have closed a long way up. */
+	pthread_mutex_lock(&run->lock);
+	run->units--;
+	pthread_cond_broadcast(&run->freed);
+	pthread_mutex_unlock(&run->lock);
 }
 
 static void
@@ -289,6 +292,17 @@ close_listing(struct dir *d)
 	d->listing = NULL;
 }
 
+/*
+ * Wait while many are open and the units at work will close some; only the
+ * walker opens any. Called with the lock held.
+ */
+static void
+wait_for_room(struct run *run)
+{
+	while (run->open_dirs >= OPEN_DIRS && run->units > 0)
+		pthread_cond_wait(&run->freed, &run->lock);
+}
+
 /* Close what lies KEEP levels up, and wait until few are open. */
 static void
 bound_open(struct run *run, struct dir *d)
@@ -302,8 +316,7 @@ bound_open(struct run *run, struct dir *d)
 		far->spill = true;
 		spill_if_idle(run, far);
 	}
-	while (run->open_dirs >= OPEN_DIRS && run->units > 0)
-		pthread_cond_wait(&run->freed, &run->lock);
+	wait_for_room(run);
 	pthread_mutex_unlock(&run->lock);
 }
 
@@ -360,6 +373,7 @@ reopen_parent(struct run *run, struct dir *d)
 	int fd = -1;
 
 	pthread_mutex_lock(&run->lock);
+	wait_for_room(run);
 	p->spill = false;
 	if (p->fd < 0) {
 		fd = io_openat(d->fd, "..", O_RDONLY | O_DIRECTORY, 0);

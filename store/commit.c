@@ -19,8 +19,8 @@
 #include <sys/stat.h>
 
 static int
-check_pack(struct writer *w, uint32_t ordinal, struct root *root,
-	struct fault *f)
+check_pack(
+	struct writer *w, uint32_t ordinal, struct root *root, struct fault *f)
 {
 	const struct writer_pack *p = state_pack(&w->state, ordinal);
 	char name[LAYOUT_NAME];
@@ -88,8 +88,8 @@ is_there(int fd, const char *name, struct span bytes)
 }
 
 static int
-write_manifest(struct writer *w, struct span bytes, struct root *hash,
-	struct fault *f)
+write_manifest(
+	struct writer *w, struct span bytes, struct root *hash, struct fault *f)
 {
 	_cleanup_close_ int folder = -1, file = -1;
 	char name[LAYOUT_NAME];
@@ -97,8 +97,8 @@ write_manifest(struct writer *w, struct span bytes, struct root *hash,
 
 	digest_blake2b(hash->b, sizeof(hash->b), &bytes, 1);
 	layout_manifest(name, hash);
-	folder = io_openat(writer_dirfd(w), LAYOUT_MANIFESTS,
-		O_RDONLY | O_DIRECTORY, 0);
+	folder = io_openat(
+		writer_dirfd(w), LAYOUT_MANIFESTS, O_RDONLY | O_DIRECTORY, 0);
 	if (folder < 0)
 		return trouble_io(f, folder, LAYOUT_MANIFESTS, "opening");
 	if (is_there(folder, layout_base(name), bytes))
@@ -133,8 +133,7 @@ write_leaf(struct writer *w, const struct leaf_snapshot *in,
 			"the snapshot's record does not encode");
 	leaf_snapshot_encode(in, clear);
 	err = append_put(w->ledger, LEAF_SNAPSHOT,
-		span_of(clear, sizeof(clear)), buf_span(&plain), number, id,
-		f);
+		span_of(clear, sizeof(clear)), buf_span(&plain), number, id, f);
 	if (err == 0)
 		err = append_sign(w->ledger, f);
 	if (err < 0)
@@ -163,9 +162,8 @@ writer_commit(struct writer *w, uint64_t pull, uint32_t compartment,
 	struct fault *f)
 {
 	_cleanup_buf_ struct buf manifest = BUF_INIT;
-	struct leaf_snapshot in = {.pull = pull,
-		.compartment = compartment,
-		.flags = flags};
+	struct leaf_snapshot in = {
+		.pull = pull, .compartment = compartment, .flags = flags};
 	struct root hash;
 	int err;
 

@@ -48,8 +48,7 @@ read_names(int dirfd, bool (*fn)(int dirfd, const char *name), int *ret)
 	}
 	*ret = 0;
 	while ((e = readdir(dir))) {
-		if (strcmp(e->d_name, ".") != 0 &&
-			strcmp(e->d_name, "..") != 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			*ret += fn(dirfd, e->d_name);
 	}
 	return 0;
@@ -80,13 +79,13 @@ take_folder(const char *dir, int *ret, bool *made, struct fault *f)
 	*made = err == 0;
 	*ret = io_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
 	if (*ret == -ENOTDIR)
-		return fault_set(f, FAULT_STORE_NOT_EMPTY, dir,
-			"it is not a folder");
+		return fault_set(
+			f, FAULT_STORE_NOT_EMPTY, dir, "it is not a folder");
 	if (*ret < 0)
 		return trouble_io(f, *ret, dir, "opening the folder");
 	if (faccessat(*ret, LAYOUT_CONF, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return fault_set(f, FAULT_STORE_EXISTS, dir,
-			"the folder holds a store");
+		return fault_set(
+			f, FAULT_STORE_EXISTS, dir, "the folder holds a store");
 	err = read_names(*ret, count_name, &n);
 	if (err < 0)
 		return trouble_io(f, err, dir, "reading the folder");
@@ -103,8 +102,8 @@ remove_all(int dirfd)
 	int n;
 
 	for (size_t i = 0; i < array_len(folders); i++) {
-		_cleanup_close_ int fd = io_openat(
-			dirfd, folders[i], O_RDONLY | O_DIRECTORY, 0);
+		_cleanup_close_ int fd =
+			io_openat(dirfd, folders[i], O_RDONLY | O_DIRECTORY, 0);
 
 		if (fd >= 0)
 			(void)!read_names(fd, remove_name, &n);
@@ -182,8 +181,8 @@ write_ledger(int dirfd, const struct store_seed *seed,
 		err = append_put(a, LEAF_STORE, span_of(clear, sizeof(clear)),
 			none, NULL, NULL, f);
 	if (err == 0)
-		err = append_put(a, LEAF_RECIPIENT, seed->recipient, none,
-			NULL, NULL, f);
+		err = append_put(a, LEAF_RECIPIENT, seed->recipient, none, NULL,
+			NULL, f);
 	if (err == 0)
 		err = append_put(
 			a, LEAF_EPOCH, seed->epoch, none, NULL, NULL, f);

@@ -33,9 +33,9 @@
 #define BUFFER (4 * (size_t)SLICE)
 
 struct draft {
-	int storefd;                   /* borrowed */
-	const struct ref_keys *ref;    /* borrowed */
-	struct key *key;               /* pack reference key, in secmem */
+	int storefd;		    /* borrowed */
+	const struct ref_keys *ref; /* borrowed */
+	struct key *key;	    /* pack reference key, in secmem */
 	struct pack_header header;
 	uint8_t context[PACK_CONTEXT_SIZE];
 	uint64_t pull;
@@ -46,9 +46,9 @@ struct draft {
 	bool failed; /* only good to be dropped */
 	uint8_t *buffer;
 	size_t used;
-	uint64_t at;       /* bytes so far, those in the buffer included */
+	uint64_t at;	   /* bytes so far, those in the buffer included */
 	struct buf leaves; /* slice hashes */
-	struct buf map;    /* block map rows */
+	struct buf map;	   /* block map rows */
 	struct buf table;  /* table rows */
 	struct buf sealed; /* scratch */
 	uint32_t blocks;
@@ -427,8 +427,8 @@ static int
 put_end(struct draft *d, const struct pack_shape *shape, struct root *root,
 	struct fault *f)
 {
-	struct pack_tail tail = {.slices = shape->slices,
-		.file_slices = shape->file_slices};
+	struct pack_tail tail = {
+		.slices = shape->slices, .file_slices = shape->file_slices};
 	uint8_t bytes[PACK_TAIL_SIZE];
 	_cleanup_free_ struct root *leaves = mem_dup(d->leaves.p, d->leaves.n);
 	int err;
@@ -474,8 +474,8 @@ finish_file(struct draft *d, struct root *root, struct fault *f)
 	if (err == 0)
 		err = put_padding(d, shape.trailer_at, f);
 	if (err == 0)
-		err = put_sealed(d, PACK_TRAILER, 0,
-			span_of(bytes, sizeof(bytes)), f);
+		err = put_sealed(
+			d, PACK_TRAILER, 0, span_of(bytes, sizeof(bytes)), f);
 	/* The region ends with a slice; what follows is not hashed. */
 	if (err == 0 && d->used > 0)
 		err = flush(d, true, f);
@@ -509,8 +509,7 @@ name_file(struct draft *d, const struct root *root)
 	/* A filesystem that cannot promise not to replace; there is nothing
 	 * that could be replaced. */
 	if (err == -EINVAL)
-		err = io_renameat(
-			d->storefd, d->name, d->storefd, name, false);
+		err = io_renameat(d->storefd, d->name, d->storefd, name, false);
 	if (err < 0)
 		return err;
 	d->named = false;
@@ -574,13 +573,12 @@ remember(struct writer *w, const struct draft *d)
 	for (uint32_t i = 0; i < d->rows; i++) {
 		struct pack_row row;
 
-		if (pack_row_decode(span_of(d->table.p +
-						    (size_t)i * PACK_ROW_SIZE,
-					    PACK_ROW_SIZE),
+		if (pack_row_decode(
+			    span_of(d->table.p + (size_t)i * PACK_ROW_SIZE,
+				    PACK_ROW_SIZE),
 			    &row) != 0)
 			continue;
-		index_put(w->index, &row.id,
-			(struct addr){pack.ordinal, i});
+		index_put(w->index, &row.id, (struct addr){pack.ordinal, i});
 		if (t)
 			locality_table_put(t, i, &row);
 	}
@@ -589,10 +587,9 @@ remember(struct writer *w, const struct draft *d)
 		locality_add(w->locality, t);
 }
 
-int
-draft_seal(struct writer *w, struct draft *d, uint64_t *bytes, struct fault *f)
+static int
+seal(struct writer *w, struct draft *d, struct fault *f)
 {
-	_cleanup_draft_ struct draft *mine = d;
 	struct root root;
 	int err;
 
@@ -610,7 +607,16 @@ draft_seal(struct writer *w, struct draft *d, uint64_t *bytes, struct fault *f)
 		return err;
 	}
 	remember(w, d);
-	if (bytes)
-		*bytes = d->at;
 	return 0;
+}
+
+int
+draft_seal(struct writer *w, struct draft *d, uint64_t *bytes, struct fault *f)
+{
+	int err = seal(w, d, f);
+
+	if (err == 0 && bytes)
+		*bytes = d->at;
+	draft_drop(d);
+	return err;
 }

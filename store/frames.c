@@ -50,8 +50,7 @@ look(struct frames *fr, uint64_t at, size_t n, struct span *ret)
 	size_t len = left < WINDOW ? (size_t)left : WINDOW;
 	int err;
 
-	if (at < fr->window_at ||
-		at + n > fr->window_at + fr->window.n) {
+	if (at < fr->window_at || at + n > fr->window_at + fr->window.n) {
 		buf_clear(&fr->window);
 		err = buf_reserve(&fr->window, WINDOW);
 		if (err < 0)
@@ -238,8 +237,7 @@ frames_walk(struct frames *fr, uint64_t first, struct frames_walk *ret)
 
 		if (err < 0)
 			return err;
-		if (item.kind == FRAMES_LEAF &&
-			item.number == first + walk.n) {
+		if (item.kind == FRAMES_LEAF && item.number == first + walk.n) {
 			err = push(&walk, &cap,
 				(struct frames_place){walk.end, item.next,
 					(uint32_t)item.leaf.n});

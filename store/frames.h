@@ -44,9 +44,9 @@ enum frames_kind {
 
 struct frames_item {
 	enum frames_kind kind;
-	uint64_t next;    /* offset behind the frame */
+	uint64_t next;	  /* offset behind the frame */
 	uint64_t number;  /* leaf: its number, as the frame says */
-	uint64_t begin;   /* pad: where the bytes begin that it passes over */
+	uint64_t begin;	  /* pad: of the bytes that it passes over */
 	struct span leaf; /* until the next call on fr */
 };
 

@@ -17,7 +17,7 @@
 #define STATE_SIZE 24U
 
 static const struct rocks_sizes sizes = {
-	.write_buffer = 8U << 20,
+	.write_buffer = 16U << 20,
 	.cache = 32U << 20,
 };
 

@@ -22,8 +22,8 @@
 #include "keys/verify.h"
 #include "store/frames.h"
 #include "store/layout.h"
-#include "store/trouble.h"
 #include "store/tree.h"
+#include "store/trouble.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -53,9 +53,9 @@ struct ledger {
 	int hashfd[TREE_LEVELS];
 	int leavesfd; /* of the file that was read last */
 	uint64_t leaves_file;
-	struct tree edge;                           /* believed */
-	uint64_t tile_no[TREE_LEVELS];              /* UINT64_MAX: none */
-	struct root tile[TREE_LEVELS][TREE_TILE];   /* believed */
+	struct tree edge;			  /* believed */
+	uint64_t tile_no[TREE_LEVELS];		  /* UINT64_MAX: none */
+	struct root tile[TREE_LEVELS][TREE_TILE]; /* believed */
 	struct root *computed; /* all leaf hashes, when tiles are lost */
 	struct segment **segments;
 	size_t nsegments;
@@ -107,8 +107,8 @@ load_checkpoint(struct ledger *l, const uint8_t pk[32], struct fault *f)
 	err = io_read_file(
 		l->dirfd, LAYOUT_CHECKPOINT, CHECKPOINT_SIZE_MAX, &b);
 	if (err == -ENOENT)
-		return fault_set(f, FAULT_CHECKPOINT_DAMAGED, object,
-			"it is missing");
+		return fault_set(
+			f, FAULT_CHECKPOINT_DAMAGED, object, "it is missing");
 	if (err == -EFBIG)
 		return fault_set(f, FAULT_CHECKPOINT_DAMAGED, object, NULL);
 	if (err < 0)
@@ -134,13 +134,13 @@ read_tops(struct ledger *l, unsigned int level, uint64_t first, size_t n,
 
 	if (l->hashfd[level] < 0) {
 		layout_hashes(name, level);
-		l->hashfd[level] = io_openat(
-			l->dirfd, name, O_RDONLY | O_NOFOLLOW, 0);
+		l->hashfd[level] =
+			io_openat(l->dirfd, name, O_RDONLY | O_NOFOLLOW, 0);
 		if (l->hashfd[level] < 0)
 			return l->hashfd[level];
 	}
-	return io_pread_full(l->hashfd[level], ret, n * sizeof(*ret),
-		first * sizeof(*ret));
+	return io_pread_full(
+		l->hashfd[level], ret, n * sizeof(*ret), first * sizeof(*ret));
 }
 
 /* -EBADMSG when the tiles do not give the signed root. */
@@ -324,7 +324,8 @@ scan_file(struct ledger *l, uint64_t file, struct segment *s, struct fault *f)
 			if (err < 0)
 				return err;
 			/* The rest is not signed. */
-			if (item.number + 1 == last && s->v[last - 1 - first].at)
+			if (item.number + 1 == last &&
+				s->v[last - 1 - first].at)
 				break;
 		}
 		at = item.kind == FRAMES_NONE ? at + 8 : item.next;
@@ -369,8 +370,8 @@ place_of(struct ledger *l, uint64_t n, struct place *ret, struct fault *f)
 }
 
 static int
-read_leaf(struct ledger *l, uint64_t n, const struct place *p,
-	struct buf *buf, struct fault *f)
+read_leaf(struct ledger *l, uint64_t n, const struct place *p, struct buf *buf,
+	struct fault *f)
 {
 	uint64_t file = n / LEAF_FILE_LEAVES;
 	char name[LAYOUT_NAME];
@@ -379,8 +380,8 @@ read_leaf(struct ledger *l, uint64_t n, const struct place *p,
 	if (l->leavesfd < 0 || l->leaves_file != file) {
 		cleanup_close(&l->leavesfd);
 		layout_leaves(name, file);
-		l->leavesfd = io_openat(
-			l->dirfd, name, O_RDONLY | O_NOFOLLOW, 0);
+		l->leavesfd =
+			io_openat(l->dirfd, name, O_RDONLY | O_NOFOLLOW, 0);
 		l->leaves_file = file;
 	}
 	buf_clear(buf);
@@ -433,8 +434,8 @@ ledger_leaf(struct ledger *l, uint64_t n, struct buf *buf, struct leaf *ret,
 }
 
 int
-ledger_kind(struct ledger *l, uint64_t n, enum leaf_type *type,
-	uint64_t *prev, struct fault *f)
+ledger_kind(struct ledger *l, uint64_t n, enum leaf_type *type, uint64_t *prev,
+	struct fault *f)
 {
 	struct place p;
 	int err;
@@ -467,8 +468,7 @@ ledger_open(int storefd, const struct store_id *store, const uint8_t pk[32],
 		l->tile_no[i] = UINT64_MAX;
 	}
 	l->store = *store;
-	l->dirfd = io_openat(
-		storefd, LAYOUT_LEDGER, O_RDONLY | O_DIRECTORY, 0);
+	l->dirfd = io_openat(storefd, LAYOUT_LEDGER, O_RDONLY | O_DIRECTORY, 0);
 	if (l->dirfd == -ENOENT)
 		return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
 			"the folder is missing");

@@ -49,7 +49,7 @@ must_check int ledger_leaf(struct ledger *l, uint64_t n, struct buf *buf,
 
 /* Type of leaf n and the number of the one before of its type plus 1, both
  * proven; -EBADMSG (no fault is set) when the leaf is damaged. */
-must_check int ledger_kind(struct ledger *l, uint64_t n,
-	enum leaf_type *type, uint64_t *prev, struct fault *f);
+must_check int ledger_kind(struct ledger *l, uint64_t n, enum leaf_type *type,
+	uint64_t *prev, struct fault *f);
 
 #endif

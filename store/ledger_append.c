@@ -55,8 +55,7 @@ append_new(int storefd, const struct append_keys *keys, struct append **ret,
 	a->fd = -1;
 	a->keys = *keys;
 	sign_public(a->pk, keys->ledger_seed);
-	a->dirfd = io_openat(
-		storefd, LAYOUT_LEDGER, O_RDONLY | O_DIRECTORY, 0);
+	a->dirfd = io_openat(storefd, LAYOUT_LEDGER, O_RDONLY | O_DIRECTORY, 0);
 	if (a->dirfd < 0)
 		return trouble_io(f, a->dirfd, LAYOUT_LEDGER, "opening");
 	*ret = take_ptr(&a);
@@ -64,8 +63,8 @@ append_new(int storefd, const struct append_keys *keys, struct append **ret,
 }
 
 int
-append_create(int storefd, const struct append_keys *keys,
-	struct append **ret, struct fault *f)
+append_create(int storefd, const struct append_keys *keys, struct append **ret,
+	struct fault *f)
 {
 	return append_new(storefd, keys, ret, f);
 }
@@ -101,13 +100,13 @@ write_top(struct append *a, unsigned int level, uint64_t count,
 	a->tiles |= 1U << level;
 	if (count == 1)
 		a->new_file = true;
-	return io_pwrite_full(fd, top, sizeof(*top),
-		(count - 1) * sizeof(*top));
+	return io_pwrite_full(
+		fd, top, sizeof(*top), (count - 1) * sizeof(*top));
 }
 
 unsigned int
-append_count(struct append *a, const struct leaf *leaf,
-	const struct root *hash, struct root tops[TREE_LEVELS])
+append_count(struct append *a, const struct leaf *leaf, const struct root *hash,
+	struct root tops[TREE_LEVELS])
 {
 	unsigned int n = tree_add(&a->tree, hash, tops);
 
@@ -125,8 +124,8 @@ add_leaf(struct append *a, const struct leaf *leaf, const struct root *hash,
 	unsigned int n = append_count(a, leaf, hash, tops);
 
 	for (unsigned int level = 0; level < n; level++) {
-		int err = write_top(a, level, a->tree.n >> (8 * level),
-			&tops[level]);
+		int err = write_top(
+			a, level, a->tree.n >> (8 * level), &tops[level]);
 
 		if (err < 0)
 			return die(a, f, err, "writing hash tiles");
@@ -200,8 +199,7 @@ open_leaves(struct append *a)
 	cleanup_close(&a->fd);
 	a->file = a->tree.n / LEAF_FILE_LEAVES;
 	layout_leaves(name, a->file);
-	a->fd = io_openat(
-		a->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+	a->fd = io_openat(a->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
 	if (a->fd < 0)
 		return a->fd;
 	err = io_file_size(a->fd, &size);
@@ -261,8 +259,7 @@ sync_all(struct append *a)
 {
 	int err = a->fd >= 0 ? io_fsync(a->fd) : 0;
 
-	for (unsigned int level = 0; level < TREE_LEVELS && err == 0;
-		level++) {
+	for (unsigned int level = 0; level < TREE_LEVELS && err == 0; level++) {
 		_cleanup_close_ int fd = -1;
 		char name[LAYOUT_NAME];
 
@@ -319,8 +316,8 @@ append_sign(struct append *a, struct fault *f)
 		return die(a, f, err, "making leaves durable");
 	err = make_checkpoint(a, &note);
 	if (err == 0)
-		err = io_replace(a->dirfd, LAYOUT_CHECKPOINT, buf_span(&note),
-			0644);
+		err = io_replace(
+			a->dirfd, LAYOUT_CHECKPOINT, buf_span(&note), 0644);
 	if (err < 0)
 		return die(a, f, err, "replacing the checkpoint");
 	a->signed_size = a->tree.n;

@@ -15,14 +15,14 @@ struct append {
 	uint8_t pk[32];
 	struct tree tree;
 	uint64_t heads[APPEND_TYPES]; /* by type: number of the last plus 1 */
-	uint64_t time;                /* of the last leaf */
-	int fd;                       /* leaves file that is open, or -1 */
-	uint64_t file;                /* its number */
-	uint64_t end;                 /* where its next frame goes */
+	uint64_t time;		      /* of the last leaf */
+	int fd;			      /* open leaves file, or -1 */
+	uint64_t file;		      /* its number */
+	uint64_t end;		      /* where its next frame goes */
 	uint64_t signed_size;
 	unsigned int tiles; /* bit L: hash-L was written since the last sync */
-	bool new_file;      /* a file was made since the last sync */
-	bool dead;          /* something failed: I9 */
+	bool new_file;	    /* a file was made since the last sync */
+	bool dead;	    /* something failed: I9 */
 };
 
 must_check int append_new(int storefd, const struct append_keys *keys,

@@ -36,7 +36,7 @@ struct recover {
 	append_leaf_fn *fn;
 	void *ctx;
 	struct buf tops[TREE_LEVELS]; /* what hash-L must hold */
-	struct frames fr;             /* file of the next leaf */
+	struct frames fr;	      /* file of the next leaf */
 	struct frames_walk walk;
 };
 
@@ -134,8 +134,8 @@ static int
 add_pad(struct buf *b, uint64_t base, uint64_t from)
 {
 	uint8_t head[LEAF_FRAME_SIZE];
-	struct span torn = span_of(b->p + (from - base),
-		b->n - (size_t)(from - base));
+	struct span torn =
+		span_of(b->p + (from - base), b->n - (size_t)(from - base));
 	struct leaf_frame frame = {.kind = LEAF_FRAME_PAD,
 		.length = (uint32_t)torn.n,
 		.value = from};
@@ -264,10 +264,8 @@ append_open(struct store *st, const struct append_keys *keys,
 	append_leaf_fn *fn, void *ctx, struct append **ret, struct fault *f)
 {
 	_cleanup_append_ struct append *a = NULL;
-	_cleanup_(recover_free) struct recover r = {.st = st,
-		.fn = fn,
-		.ctx = ctx,
-		.fr = FRAMES_INIT};
+	_cleanup_(recover_free) struct recover r = {
+		.st = st, .fn = fn, .ctx = ctx, .fr = FRAMES_INIT};
 	int err;
 
 	err = append_new(store_dirfd(st), keys, &a, f);

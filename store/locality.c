@@ -99,8 +99,8 @@ table_find(const struct locality_table *t, const struct locality_key *key,
 		const struct entry *e = &t->entries[t->slots[at] - 1];
 
 		if (id_equal(&e->id, &key->id) && e->refs == key->refs &&
-			memcmp(e->digest, key->digest,
-				sizeof(e->digest)) == 0) {
+			memcmp(e->digest, key->digest, sizeof(e->digest)) ==
+				0) {
 			*ret = e->row;
 			return true;
 		}

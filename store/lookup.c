@@ -47,8 +47,7 @@ lookup_table(struct writer *w, uint32_t ordinal, struct locality_table **ret,
 			return err;
 		locality_table_put(t, i, &row);
 		if (into_index)
-			index_put(w->index, &row.id,
-				(struct addr){ordinal, i});
+			index_put(w->index, &row.id, (struct addr){ordinal, i});
 	}
 	*ret = take_ptr(&t);
 	return 0;

@@ -27,8 +27,8 @@ manifests_load(int storefd, const struct store_id *store,
 	if (err == -ENOENT)
 		return fault_set(f, FAULT_MANIFEST_MISSING, name, NULL);
 	if (err == -EFBIG)
-		return fault_set(f, FAULT_MANIFEST_DAMAGED, name,
-			"it is too long");
+		return fault_set(
+			f, FAULT_MANIFEST_DAMAGED, name, "it is too long");
 	if (err < 0)
 		return trouble_io(f, err, name, "reading");
 	all = buf_span(&b);
@@ -37,8 +37,8 @@ manifests_load(int storefd, const struct store_id *store,
 		return fault_set(f, FAULT_MANIFEST_DAMAGED, name,
 			"it does not have the hash by which it is named");
 	if (manifest_open(all, &m) != 0)
-		return fault_set(f, FAULT_MANIFEST_DAMAGED, name,
-			"it does not read");
+		return fault_set(
+			f, FAULT_MANIFEST_DAMAGED, name, "it does not read");
 	if (!store_id_equal(&m.store, store))
 		return fault_set(f, FAULT_MANIFEST_FOREIGN, name,
 			"it is of another store");

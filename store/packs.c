@@ -88,8 +88,8 @@ check_slice(const struct packs_file *p, uint32_t no, const uint8_t *bytes,
 
 /* Copy from the slice that was proven last; false when it is another. */
 static bool
-copy_proven(struct packs_file *p, uint32_t no, size_t from, uint8_t *dst,
-	size_t n)
+copy_proven(
+	struct packs_file *p, uint32_t no, size_t from, uint8_t *dst, size_t n)
 {
 	bool hit;
 
@@ -118,10 +118,9 @@ read_proven(struct packs_file *p, uint8_t *dst, size_t n, uint64_t at,
 		if (!copy_proven(p, no, from, dst, len)) {
 			bytes = mem_alloc(SLICE);
 			if (!bytes)
-				return fault_set(f, FAULT_NO_MEMORY, p->name,
-					NULL);
-			err = read_at(p, bytes, SLICE, (uint64_t)no * SLICE,
-				f);
+				return fault_set(
+					f, FAULT_NO_MEMORY, p->name, NULL);
+			err = read_at(p, bytes, SLICE, (uint64_t)no * SLICE, f);
 			if (err == 0)
 				err = check_slice(p, no, bytes, f);
 			if (err < 0)
@@ -199,8 +198,7 @@ load_header(struct packs_file *p, uint32_t ordinal, struct fault *f)
 {
 	int err;
 
-	err = read_proven(
-		p, p->header_bytes, sizeof(p->header_bytes), 0, f);
+	err = read_proven(p, p->header_bytes, sizeof(p->header_bytes), 0, f);
 	if (err < 0)
 		return err;
 	err = pack_header_decode(packs_header_bytes_peek(p), &p->header);
@@ -299,16 +297,16 @@ static int
 load_trailer(struct packs_file *p, const struct key *key,
 	struct pack_trailer *ret, struct fault *f)
 {
-	static const struct pack_part part = {.domain = PACK_TRAILER,
-		.plain_len = PACK_TRAILER_SIZE};
+	static const struct pack_part part = {
+		.domain = PACK_TRAILER, .plain_len = PACK_TRAILER_SIZE};
 	uint8_t sealed[PACK_TRAILER_SEALED], plain[PACK_TRAILER_SIZE];
 	int err;
 
 	err = read_proven(p, sealed, sizeof(sealed), p->shape.trailer_at, f);
 	if (err < 0)
 		return err;
-	if (open_part(p, key, &part, span_of(sealed, sizeof(sealed)),
-		    plain) != 0)
+	if (open_part(p, key, &part, span_of(sealed, sizeof(sealed)), plain) !=
+		0)
 		return damaged(p, f, "its trailer does not open");
 	if (pack_trailer_decode(span_of(plain, sizeof(plain)), ret) != 0 ||
 		pack_shape_check(&p->shape, ret) != 0)
@@ -317,8 +315,7 @@ load_trailer(struct packs_file *p, const struct key *key,
 }
 
 int
-packs_unlock(
-	struct packs_file *p, const struct ref_keys *keys, struct fault *f)
+packs_unlock(struct packs_file *p, const struct ref_keys *keys, struct fault *f)
 {
 	_cleanup_secret_ struct key *key = NULL;
 	_cleanup_free_ uint8_t **table = NULL, **map = NULL;
@@ -373,9 +370,8 @@ load_slice(struct packs_file *p, uint8_t **place, enum pack_domain domain,
 	uint32_t number, struct pack_slice slice, const uint8_t **ret,
 	struct fault *f)
 {
-	const struct pack_part part = {.domain = domain,
-		.number = number,
-		.plain_len = slice.plain};
+	const struct pack_part part = {
+		.domain = domain, .number = number, .plain_len = slice.plain};
 	_cleanup_free_ uint8_t *sealed = NULL, *plain = NULL;
 	int err;
 
@@ -391,11 +387,12 @@ load_slice(struct packs_file *p, uint8_t **place, enum pack_domain domain,
 	err = read_proven(p, sealed, slice.sealed, slice.at, f);
 	if (err < 0)
 		return err;
-	if (open_part(p, p->key, &part, span_of(sealed, slice.sealed),
-		    plain) != 0)
-		return damaged(p, f, domain == PACK_TABLE
-					     ? "a slice of its table does not open"
-					     : "its block map does not open");
+	if (open_part(p, p->key, &part, span_of(sealed, slice.sealed), plain) !=
+		0)
+		return damaged(p, f,
+			domain == PACK_TABLE
+				? "a slice of its table does not open"
+				: "its block map does not open");
 	pthread_mutex_lock(&p->lock);
 	if (!*place)
 		*place = take_ptr(&plain);
@@ -512,8 +509,8 @@ scrub_end(struct packs_file *p, struct fault *f)
 	size_t tail_at = (size_t)(p->shape.tail_at - p->shape.tree_at);
 	_cleanup_free_ uint8_t *bytes = mem_alloc(n);
 	uint8_t tail[PACK_TAIL_SIZE];
-	struct pack_tail want = {.slices = p->shape.slices,
-		.file_slices = p->shape.file_slices};
+	struct pack_tail want = {
+		.slices = p->shape.slices, .file_slices = p->shape.file_slices};
 	int err;
 
 	if (!bytes)
@@ -549,8 +546,8 @@ packs_scrub(struct packs_file *p, void (*on_slice)(void *ctx, uint64_t bytes),
 		n = p->shape.slices - no;
 		if (n > SCRUB_SLICES)
 			n = SCRUB_SLICES;
-		err = read_at(p, bytes, (size_t)n * SLICE,
-			(uint64_t)no * SLICE, f);
+		err = read_at(
+			p, bytes, (size_t)n * SLICE, (uint64_t)no * SLICE, f);
 		for (uint32_t i = 0; i < n && err == 0; i++)
 			err = check_slice(
 				p, no + i, bytes + (size_t)i * SLICE, f);

@@ -59,21 +59,34 @@ convert(char *text, char *why, size_t n)
 	return err;
 }
 
+/*
+ * Filters and indexes go through the cache, or they would grow without bound
+ * beside it (filters: 1.25 bytes a key). They are cut into partitions and the
+ * cache is one piece: a whole file's filter, 2 MB, would not fit one of many
+ * shards and be read again for each look-up.
+ */
 static void
 set_tables(struct rocks *r, const struct rocks_sizes *sizes)
 {
 	rocksdb_block_based_table_options_t *t =
 		rocksdb_block_based_options_create();
+	rocksdb_lru_cache_options_t *c = rocksdb_lru_cache_options_create();
 
-	r->cache = rocksdb_cache_create_lru(sizes->cache);
+	rocksdb_lru_cache_options_set_capacity(c, sizes->cache);
+	rocksdb_lru_cache_options_set_num_shard_bits(c, 0);
+	r->cache = rocksdb_cache_create_lru_opts(c);
+	rocksdb_lru_cache_options_destroy(c);
 	rocksdb_block_based_options_set_block_cache(t, r->cache);
 	/* Owned by t from here on. */
 	rocksdb_block_based_options_set_filter_policy(
 		t, rocksdb_filterpolicy_create_bloom_full(FILTER_BITS));
-	/* Else filters, 1.25 bytes a key, grow without bound outside it. */
+	rocksdb_block_based_options_set_index_type(
+		t, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(t, 1);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
-	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(
 		t, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
 	rocksdb_options_set_block_based_table_factory(r->options, t);
 	rocksdb_block_based_options_destroy(t);
 }
@@ -217,8 +230,7 @@ remove_folder(int dirfd, const char *name, unsigned int depth)
 	struct dirent *e;
 	int fd, err = 0;
 
-	fd = io_openat(
-		dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return fd;
 	dir = fdopendir(fd);
@@ -228,8 +240,7 @@ remove_folder(int dirfd, const char *name, unsigned int depth)
 		return err;
 	}
 	while (err == 0 && (e = readdir(dir))) {
-		if (strcmp(e->d_name, ".") == 0 ||
-			strcmp(e->d_name, "..") == 0)
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		err = io_unlinkat(fd, e->d_name, 0);
 		if (err == -EISDIR && depth > 0)

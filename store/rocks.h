@@ -19,7 +19,7 @@ struct rocks;
 /* Bounds of its memory. */
 struct rocks_sizes {
 	size_t write_buffer; /* twice at most */
-	size_t cache;        /* blocks, filters and indexes */
+	size_t cache;	     /* blocks, filters and indexes */
 };
 
 /*

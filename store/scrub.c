@@ -53,15 +53,14 @@ scrub_each(struct scrub *s, const char *folder,
 	struct dirent *e;
 	int fd, err = 0;
 
-	fd = io_openat(
-		store_dirfd(s->st), folder, O_RDONLY | O_DIRECTORY, 0);
+	fd = io_openat(store_dirfd(s->st), folder, O_RDONLY | O_DIRECTORY, 0);
 	if (fd >= 0)
 		dir = fdopendir(fd);
 	if (!dir) {
 		err = fd < 0 ? fd : -errno;
 		cleanup_close(&fd);
-		(void)fault_errno(&bad, FAULT_IO, err, folder,
-			"reading the folder");
+		(void)fault_errno(
+			&bad, FAULT_IO, err, folder, "reading the folder");
 		scrub_report(s, &bad, false);
 		return 0;
 	}
@@ -70,13 +69,12 @@ scrub_each(struct scrub *s, const char *folder,
 		e = readdir(dir);
 		if (!e)
 			break;
-		if (strcmp(e->d_name, ".") != 0 &&
-			strcmp(e->d_name, "..") != 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			err = fn(s, folder, e->d_name, f);
 	}
 	if (err == 0 && errno != 0) {
-		(void)fault_errno(&bad, FAULT_IO, -errno, folder,
-			"reading the folder");
+		(void)fault_errno(
+			&bad, FAULT_IO, -errno, folder, "reading the folder");
 		scrub_report(s, &bad, false);
 	}
 	return err;

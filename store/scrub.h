@@ -28,8 +28,9 @@ struct scrub_finding {
 	size_t n;
 };
 
-/* Calls come one at a time, from several threads; ctx is the caller's. What they
- * point to lives until they return. progress may be NULL: bytes of packs. */
+/* Calls come one at a time, from several threads; ctx is the caller's. What
+ * they point to lives until they return. progress may be NULL: bytes of
+ * packs. */
 struct scrub_sink {
 	void *ctx;
 	void (*finding)(void *ctx, const struct scrub_finding *finding);
@@ -40,10 +41,10 @@ struct scrub_result {
 	uint64_t leaves;
 	uint64_t snapshots;
 	uint64_t manifests; /* read whole */
-	uint64_t packs;     /* read whole */
-	uint64_t bytes;     /* of packs */
+	uint64_t packs;	    /* read whole */
+	uint64_t bytes;	    /* of packs */
 	uint64_t findings;  /* that are not harmless */
-	uint64_t notes;     /* that are */
+	uint64_t notes;	    /* that are */
 };
 
 /*

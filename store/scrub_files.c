@@ -30,8 +30,8 @@ report_unknown(struct scrub *s, enum fault_code code, const char *path,
 /* ---- keys ---- */
 
 static int
-stray_key(struct scrub *s, const char *folder, const char *name,
-	struct fault *f)
+stray_key(
+	struct scrub *s, const char *folder, const char *name, struct fault *f)
 {
 	char path[PATH_SIZE];
 	size_t at = 0;
@@ -75,11 +75,12 @@ take_manifest(struct scrub *s, struct scrub_snapshot *snap,
 {
 	struct fault bad = {.code = FAULT_NONE};
 	char name[LAYOUT_NAME];
+	bool added = false;
+	int err;
 
 	snap->ordinals = mem_array(m->m.n, sizeof(*snap->ordinals));
 	if (!snap->ordinals)
-		return fault_set(
-			f, FAULT_NO_MEMORY, LAYOUT_MANIFESTS, NULL);
+		return fault_set(f, FAULT_NO_MEMORY, LAYOUT_MANIFESTS, NULL);
 	snap->n = m->m.n;
 	s->result.manifests++;
 	for (uint32_t i = 0; i < m->m.n; i++) {
@@ -88,12 +89,24 @@ take_manifest(struct scrub *s, struct scrub_snapshot *snap,
 		snap->ordinals[i] = row.ordinal;
 		if (scrub_is_pack(s, &row.root) || bad.code != FAULT_NONE)
 			continue;
+		/* The leaf that is lost may have been this pack's: the
+		 * snapshot's own leaf proves the manifest as well. */
+		if (s->lost) {
+			err = scrub_add_pack(s, row.ordinal, &row.root, f);
+			if (err < 0)
+				return err;
+			added = true;
+			continue;
+		}
 		layout_manifest(name, &snap->manifest);
 		(void)fault_set(&bad, FAULT_MANIFEST_DAMAGED, name,
 			"it lists pack %u, of which no leaf of the ledger "
 			"speaks",
 			row.ordinal);
 	}
+	/* Once: a manifest lists a pack but once, so none was missed above. */
+	if (added)
+		scrub_sort_packs(s);
 	if (bad.code != FAULT_NONE)
 		scrub_report_needed(s, &bad, &snap->number, 1);
 	return 0;
@@ -103,14 +116,13 @@ int
 scrub_manifests(struct scrub *s, struct fault *f)
 {
 	for (size_t i = 0; i < s->nsnapshots; i++) {
-		_cleanup_manifest_ struct manifest_file m = {
-			.bytes = BUF_INIT};
+		_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
 		struct scrub_snapshot *snap = &s->snapshots[i];
 		struct fault bad = {.code = FAULT_NONE};
 		int err;
 
-		err = manifests_load(store_dirfd(s->st),
-			store_id_peek(s->st), &snap->manifest, &m, &bad);
+		err = manifests_load(store_dirfd(s->st), store_id_peek(s->st),
+			&snap->manifest, &m, &bad);
 		if (err == 0)
 			err = take_manifest(s, snap, &m, f);
 		else if (err != -ENOMEM)
@@ -123,8 +135,8 @@ scrub_manifests(struct scrub *s, struct fault *f)
 }
 
 static int
-stray_manifest(struct scrub *s, const char *folder, const char *name,
-	struct fault *f)
+stray_manifest(
+	struct scrub *s, const char *folder, const char *name, struct fault *f)
 {
 	_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
 	struct fault bad = {.code = FAULT_NONE};
@@ -136,8 +148,8 @@ stray_manifest(struct scrub *s, const char *folder, const char *name,
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	if (hex_decode(hash.b, sizeof(hash.b), span_str(name)) != 0) {
 		/* The temporary file of a commit that was cut off. */
-		report_unknown(s, FAULT_MANIFEST_FOREIGN, path,
-			name[0] == '.', "it is not named as a manifest is");
+		report_unknown(s, FAULT_MANIFEST_FOREIGN, path, name[0] == '.',
+			"it is not named as a manifest is");
 		return 0;
 	}
 	for (size_t i = 0; i < s->nsnapshots; i++) {
@@ -157,8 +169,8 @@ stray_manifest(struct scrub *s, const char *folder, const char *name,
 /* ---- packs that have no leaf ---- */
 
 static int
-stray_pack(struct scrub *s, const char *folder, const char *name,
-	struct fault *f)
+stray_pack(
+	struct scrub *s, const char *folder, const char *name, struct fault *f)
 {
 	_cleanup_pack_ struct packs_file *p = NULL;
 	struct fault bad = {.code = FAULT_NONE};
@@ -176,8 +188,8 @@ stray_pack(struct scrub *s, const char *folder, const char *name,
 	}
 	if (scrub_is_pack(s, &root))
 		return 0;
-	err = packs_open(store_dirfd(s->st), store_id_peek(s->st), 0, &root,
-		&p, &bad);
+	err = packs_open(
+		store_dirfd(s->st), store_id_peek(s->st), 0, &root, &p, &bad);
 	if (err == 0)
 		(void)fault_set(&bad, FAULT_PACK_FOREIGN, path,
 			"no leaf speaks of it: a pull was cut off before, or "
@@ -187,8 +199,8 @@ stray_pack(struct scrub *s, const char *folder, const char *name,
 }
 
 static int
-stray_folder(struct scrub *s, const char *folder, const char *name,
-	struct fault *f)
+stray_folder(
+	struct scrub *s, const char *folder, const char *name, struct fault *f)
 {
 	char path[PATH_SIZE];
 	uint8_t byte;

@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-/* A *pack sealed* leaf. */
+/* A sealed pack: of its leaf, or of a manifest where the leaf is lost. */
 struct scrub_pack {
 	uint32_t ordinal;
 	struct root root;
@@ -31,6 +31,7 @@ struct scrub {
 	size_t npacks;
 	struct scrub_snapshot *snapshots; /* ascending by number */
 	size_t nsnapshots;
+	bool lost;	  /* a leaf could not be read */
 	struct buf names; /* of copies in keys/, each with its NUL */
 
 	pthread_mutex_t lock;
@@ -62,7 +63,12 @@ must_check int scrub_each(struct scrub *s, const char *folder,
 		struct fault *f),
 	struct fault *f);
 
-/* The pack with this root has a leaf. */
+/* The pack with this root is known. */
 bool scrub_is_pack(const struct scrub *s, const struct root *root);
+
+/* Add a pack; known after scrub_sort_packs. -ENOMEM with a fault. */
+must_check int scrub_add_pack(struct scrub *s, uint32_t ordinal,
+	const struct root *root, struct fault *f);
+void scrub_sort_packs(struct scrub *s);
 
 #endif

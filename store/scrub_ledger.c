@@ -27,8 +27,7 @@ no_memory(struct fault *f)
 
 /* The copy of a leaf's clear part in keys/. */
 static int
-check_copy(struct scrub *s, const char *base, struct span want,
-	struct fault *f)
+check_copy(struct scrub *s, const char *base, struct span want, struct fault *f)
 {
 	_cleanup_buf_ struct buf have = BUF_INIT;
 	struct fault bad = {.code = FAULT_NONE};
@@ -36,8 +35,7 @@ check_copy(struct scrub *s, const char *base, struct span want,
 	int err;
 
 	snprintf(name, sizeof(name), LAYOUT_KEYS "/%s", base);
-	err = io_read_file(
-		store_dirfd(s->st), name, FORMAT_LEAF_MAX, &have);
+	err = io_read_file(store_dirfd(s->st), name, FORMAT_LEAF_MAX, &have);
 	if (err == -ENOMEM ||
 		buf_append(&s->names, base, strlen(base) + 1) != 0)
 		return no_memory(f);
@@ -78,24 +76,31 @@ take_epoch(struct scrub *s, const struct leaf *leaf, struct fault *f)
 	return check_copy(s, name, leaf->clear, f);
 }
 
-static int
-take_pack(struct scrub *s, const struct leaf *leaf, struct fault *f)
+int
+scrub_add_pack(struct scrub *s, uint32_t ordinal, const struct root *root,
+	struct fault *f)
 {
 	struct scrub_pack *v;
-	struct leaf_pack pack;
 
-	if (leaf_pack_decode(leaf->clear, &pack) != 0)
-		return 0;
+	/* Full at 0, 1, 3, 7 and so on. */
 	if ((s->npacks & (s->npacks + 1)) == 0) {
-		v = mem_realloc_array(
-			s->packs, 2 * s->npacks + 1, sizeof(*v));
+		v = mem_realloc_array(s->packs, 2 * s->npacks + 1, sizeof(*v));
 		if (!v)
 			return no_memory(f);
 		s->packs = v;
 	}
-	s->packs[s->npacks++] =
-		(struct scrub_pack){pack.ordinal, pack.root};
+	s->packs[s->npacks++] = (struct scrub_pack){ordinal, *root};
 	return 0;
+}
+
+static int
+take_pack(struct scrub *s, const struct leaf *leaf, struct fault *f)
+{
+	struct leaf_pack pack;
+
+	if (leaf_pack_decode(leaf->clear, &pack) != 0)
+		return 0;
+	return scrub_add_pack(s, pack.ordinal, &pack.root, f);
 }
 
 static int
@@ -147,13 +152,20 @@ compare_packs(const void *a, const void *b)
 	return memcmp(x->root.b, y->root.b, sizeof(x->root.b));
 }
 
+void
+scrub_sort_packs(struct scrub *s)
+{
+	if (s->npacks > 0)
+		qsort(s->packs, s->npacks, sizeof(*s->packs), compare_packs);
+}
+
 bool
 scrub_is_pack(const struct scrub *s, const struct root *root)
 {
 	const struct scrub_pack key = {.root = *root};
 
-	return s->npacks > 0 && bsearch(&key, s->packs, s->npacks,
-					sizeof(key), compare_packs);
+	return s->npacks > 0 &&
+	       bsearch(&key, s->packs, s->npacks, sizeof(key), compare_packs);
 }
 
 int
@@ -174,11 +186,11 @@ scrub_leaves(struct scrub *s, struct fault *f)
 			if (err < 0)
 				return err;
 		} else {
+			s->lost = true;
 			scrub_report(s, &bad, false);
 		}
 	}
-	if (s->npacks > 0)
-		qsort(s->packs, s->npacks, sizeof(*s->packs), compare_packs);
+	scrub_sort_packs(s);
 	s->result.snapshots = s->nsnapshots;
 	return 0;
 }
@@ -187,8 +199,8 @@ scrub_leaves(struct scrub *s, struct fault *f)
 
 /* One tile file must begin with these; what follows is not signed yet. */
 static int
-check_tiles(struct scrub *s, unsigned int level, struct span want,
-	struct fault *f)
+check_tiles(
+	struct scrub *s, unsigned int level, struct span want, struct fault *f)
 {
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ uint8_t *have = NULL;
@@ -281,13 +293,13 @@ scrub_frames(struct scrub *s, struct fault *f)
 	_cleanup_close_ int fd = -1;
 	uint64_t size = store_leaves(s->st);
 
-	fd = io_openat(store_dirfd(s->st), LAYOUT_LEDGER,
-		O_RDONLY | O_DIRECTORY, 0);
+	fd = io_openat(
+		store_dirfd(s->st), LAYOUT_LEDGER, O_RDONLY | O_DIRECTORY, 0);
 	/* Up to the file of the next leaf: it may be there. */
 	for (uint64_t file = 0; file <= size / LEAF_FILE_LEAVES; file++) {
 		_cleanup_frames_ struct frames fr = FRAMES_INIT;
-		_cleanup_(frames_walk_free) struct frames_walk walk = {NULL,
-			0, 0};
+		_cleanup_(frames_walk_free) struct frames_walk walk = {
+			NULL, 0, 0};
 		uint64_t first = file * LEAF_FILE_LEAVES;
 		uint64_t want = size - first < LEAF_FILE_LEAVES
 					? size - first
@@ -308,8 +320,7 @@ scrub_frames(struct scrub *s, struct fault *f)
 		if (err < 0) {
 			struct fault bad = {.code = FAULT_NONE};
 
-			(void)fault_errno(
-				&bad, FAULT_IO, err, name, "reading");
+			(void)fault_errno(&bad, FAULT_IO, err, name, "reading");
 			scrub_report(s, &bad, false);
 		} else {
 			judge_file(s, name, &fr, &walk, want);

@@ -29,8 +29,7 @@ on_slice(void *ctx, uint64_t bytes)
 	pthread_mutex_lock(&s->lock);
 	s->result.bytes += bytes;
 	if (s->sink->progress)
-		s->sink->progress(
-			s->sink->ctx, s->result.bytes, s->total);
+		s->sink->progress(s->sink->ctx, s->result.bytes, s->total);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -52,9 +51,8 @@ who_lists(const struct scrub *s, uint32_t ordinal, size_t *n)
 	for (size_t i = 0; v && i < s->nsnapshots; i++) {
 		const struct scrub_snapshot *snap = &s->snapshots[i];
 
-		if (snap->n > 0 &&
-			bsearch(&ordinal, snap->ordinals, snap->n,
-				sizeof(ordinal), compare_ordinals))
+		if (snap->n > 0 && bsearch(&ordinal, snap->ordinals, snap->n,
+					   sizeof(ordinal), compare_ordinals))
 			v[(*n)++] = snap->number;
 	}
 	return v;
@@ -125,7 +123,6 @@ scrub_packs(struct scrub *s, struct fault *f)
 		pool_submit(pool, scrub_pack, &jobs[i]);
 	}
 	pool_free(pool);
-	return s->no_memory
-		       ? fault_set(f, FAULT_NO_MEMORY, LAYOUT_PACKS, NULL)
-		       : 0;
+	return s->no_memory ? fault_set(f, FAULT_NO_MEMORY, LAYOUT_PACKS, NULL)
+			    : 0;
 }

@@ -40,8 +40,7 @@ open_body(struct snapshot *s, const struct leaf *leaf,
 		return fault_set(f, FAULT_NO_MEMORY, LAYOUT_LEDGER, NULL);
 	if (err < 0)
 		return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
-			"the body of snapshot leaf %" PRIu64
-			" does not open",
+			"the body of snapshot leaf %" PRIu64 " does not open",
 			leaf->number);
 	take_text(s->source, sizeof(s->source), s->body.source);
 	take_text(s->location, sizeof(s->location), s->body.location);
@@ -180,8 +179,7 @@ find_latest(const struct snapshot_list *list, const char *source, size_t n)
 	for (size_t i = list->n; i-- > 0;) {
 		const struct snapshot *s = &list->v[i];
 
-		if (strlen(s->source) == n &&
-			memcmp(s->source, source, n) == 0)
+		if (strlen(s->source) == n && memcmp(s->source, source, n) == 0)
 			return s;
 	}
 	return NULL;

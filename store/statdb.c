@@ -17,7 +17,7 @@ static const struct rocks_sizes sizes = {
 
 struct statdb {
 	struct rocks *db; /* NULL: it could not be had */
-	int storefd;      /* borrowed */
+	int storefd;	  /* borrowed */
 	bool damaged;
 };
 

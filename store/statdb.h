@@ -15,13 +15,11 @@ struct statdb;
 
 /* Open DIR/cache/stat; one that cannot be opened is replaced. When that fails
  * too the result knows nothing and keeps nothing. -ENOMEM. */
-must_check int statdb_open(
-	const char *dir, int storefd, struct statdb **ret);
+must_check int statdb_open(const char *dir, int storefd, struct statdb **ret);
 void statdb_close(struct statdb *db);
 
 /* As writer_stat_get, _put and _flush. */
-must_check int statdb_get(
-	struct statdb *db, struct span key, struct buf *out);
+must_check int statdb_get(struct statdb *db, struct span key, struct buf *out);
 void statdb_put(struct statdb *db, struct span key, struct span value);
 void statdb_flush(struct statdb *db);
 

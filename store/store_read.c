@@ -28,8 +28,8 @@ open_folder(const char *dir, int *ret, struct fault *f)
 {
 	*ret = io_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
 	if (*ret == -ENOENT || *ret == -ENOTDIR)
-		return fault_set(f, FAULT_STORE_MISSING, dir,
-			"there is no such folder");
+		return fault_set(
+			f, FAULT_STORE_MISSING, dir, "there is no such folder");
 	if (*ret < 0)
 		return trouble_io(f, *ret, dir, "opening the folder");
 	return 0;
@@ -104,8 +104,8 @@ store_open(const char *dir, struct store **ret, struct fault *f)
 	if (err == 0)
 		err = load_conf(st, dir, f);
 	if (err == 0)
-		err = ledger_open(st->dirfd, &st->id, st->ledger_pk,
-			&st->ledger, f);
+		err = ledger_open(
+			st->dirfd, &st->id, st->ledger_pk, &st->ledger, f);
 	if (err == 0)
 		err = check_first_leaf(st, f);
 	if (err < 0)
@@ -214,8 +214,7 @@ store_leaf_before(struct store *st, enum leaf_type type, uint64_t before,
 	while (n-- > 0) {
 		err = ledger_kind(st->ledger, n, &have, &prev, f);
 		if (err == -EBADMSG && !is_named(&named, n))
-			return fault_set(f, FAULT_LEDGER_DAMAGED,
-				LAYOUT_LEDGER,
+			return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
 				"leaf %" PRIu64 " is missing or damaged", n);
 		if (err < 0 && err != -EBADMSG)
 			return err;

@@ -22,8 +22,7 @@ tree_tile_top(const struct root tile[TREE_TILE], struct root *ret)
 }
 
 unsigned int
-tree_add(struct tree *t, const struct root *leaf,
-	struct root tops[TREE_LEVELS])
+tree_add(struct tree *t, const struct root *leaf, struct root tops[TREE_LEVELS])
 {
 	unsigned int level = 0;
 

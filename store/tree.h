@@ -28,8 +28,8 @@ struct tree {
  * Add a leaf hash. tops[0] is the leaf hash, tops[L] the top that level L
  * gained; the number of levels that gained one is returned (1 or more).
  */
-unsigned int tree_add(struct tree *t, const struct root *leaf,
-	struct root tops[TREE_LEVELS]);
+unsigned int tree_add(
+	struct tree *t, const struct root *leaf, struct root tops[TREE_LEVELS]);
 
 /* The root over all n leaves; n is not 0. */
 void tree_root(const struct tree *t, struct root *ret);

@@ -42,8 +42,7 @@ read_file(int storefd, uint8_t *p, size_t *n, struct fault *f)
 		return fault_set(f, FAULT_KEY_EXPOSED, NAME,
 			"others than its owner have rights to it");
 	if (size > VAULT_MAX)
-		return fault_set(f, FAULT_KEY_DAMAGED, NAME,
-			"it is too long");
+		return fault_set(f, FAULT_KEY_DAMAGED, NAME, "it is too long");
 	err = io_read_full(fd, p, (size_t)size);
 	if (err < 0)
 		return trouble_io(f, err, NAME, "reading");
@@ -84,15 +83,15 @@ vault_keys_load(int storefd, const struct store_id *store,
 		return err;
 	err = keyblob_vault_decode(span_of(p, n), &vault, &check);
 	if (err == -EPROTONOSUPPORT)
-		return fault_set(f, FAULT_STORE_NEWER, NAME,
-			"it is of a later format");
+		return fault_set(
+			f, FAULT_STORE_NEWER, NAME, "it is of a later format");
 	if (err < 0)
-		return fault_set(f, FAULT_KEY_DAMAGED, NAME,
-			"it does not read");
+		return fault_set(
+			f, FAULT_KEY_DAMAGED, NAME, "it does not read");
 	digest_blake2b(sum, sizeof(sum), &check.bytes, 1);
 	if (!digest_equal(sum, check.value, sizeof(sum)))
-		return fault_set(f, FAULT_KEY_DAMAGED, NAME,
-			"its hash does not fit");
+		return fault_set(
+			f, FAULT_KEY_DAMAGED, NAME, "its hash does not fit");
 	if (!store_id_equal(&vault.store, store))
 		return fault_set(f, FAULT_STORE_FOREIGN, NAME,
 			"it holds the keys of another store");
@@ -124,15 +123,14 @@ vault_keys_save(int storefd, const struct vault_keys *keys, struct fault *f)
 	w = wcur_init(p, VAULT_MAX - 32);
 	err = keyblob_vault_encode(&w, &vault);
 	if (err < 0)
-		return fault_set(f, FAULT_INTERNAL, NAME,
-			"the keys do not encode");
+		return fault_set(
+			f, FAULT_INTERNAL, NAME, "the keys do not encode");
 	body = span_of(p, w.at);
 	digest_blake2b(p + w.at, 32, &body, 1);
 	keysfd = io_openat(storefd, LAYOUT_KEYS, O_RDONLY | O_DIRECTORY, 0);
 	if (keysfd < 0)
 		return trouble_io(f, keysfd, LAYOUT_KEYS, "opening");
-	err = io_replace(
-		keysfd, LAYOUT_VAULT, span_of(p, w.at + 32), 0600);
+	err = io_replace(keysfd, LAYOUT_VAULT, span_of(p, w.at + 32), 0600);
 	return err < 0 ? trouble_io(f, err, NAME, "writing") : 0;
 }
 

@@ -124,8 +124,7 @@ sweep(struct writer *w, struct fault *f)
 
 	err = io_mkdirat(writer_dirfd(w), LAYOUT_INCOMING, 0700);
 	if (err < 0 && err != -EEXIST)
-		return trouble_io(
-			f, err, LAYOUT_INCOMING, "making the folder");
+		return trouble_io(f, err, LAYOUT_INCOMING, "making the folder");
 	fd = io_openat(writer_dirfd(w), LAYOUT_INCOMING,
 		O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
@@ -139,8 +138,7 @@ sweep(struct writer *w, struct fault *f)
 	while ((e = readdir(dir))) {
 		/* One that stays costs room, and a name that is never drawn
 		 * again. */
-		if (strcmp(e->d_name, ".") != 0 &&
-			strcmp(e->d_name, "..") != 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			(void)io_unlinkat(fd, e->d_name, 0);
 	}
 	return 0;
@@ -153,8 +151,7 @@ catch_up(struct writer *w, uint64_t from, struct fault *f)
 {
 	for (uint32_t i = 0; i < w->state.npacks; i++) {
 		const struct writer_pack *p = state_pack(&w->state, i);
-		_cleanup_(locality_table_freep) struct locality_table *t =
-			NULL;
+		_cleanup_(locality_table_freep) struct locality_table *t = NULL;
 
 		if (!p || p->leaf < from || !state_open_to_hits(&w->state, i))
 			continue;

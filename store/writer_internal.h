@@ -38,7 +38,7 @@ struct writer_epoch {
 /* What the ledger's leaves say. */
 struct writer_state {
 	struct writer_pack *packs; /* by ordinal; [0] is none */
-	uint32_t npacks;           /* ordinals below this one are there */
+	uint32_t npacks;	   /* ordinals below this one are there */
 	struct writer_pull *pulls;
 	size_t npulls;
 	struct writer_epoch *epochs; /* the newest of each compartment */
@@ -57,8 +57,7 @@ int state_leaf(void *ctx, const struct leaf *leaf, const struct root *hash,
 	struct fault *f);
 
 /* The pack of an ordinal, sealed; or NULL. */
-struct writer_pack *state_pack(
-	const struct writer_state *s, uint32_t ordinal);
+struct writer_pack *state_pack(const struct writer_state *s, uint32_t ordinal);
 must_check int state_add_pack(struct writer_state *s,
 	const struct leaf_pack *pack, uint64_t leaf, struct fault *f);
 

@@ -105,11 +105,11 @@ state_pull(const struct writer_state *s, uint64_t number)
 }
 
 int
-state_open_pull(struct writer_state *s, const struct writer_pull *pull,
-	struct fault *f)
+state_open_pull(
+	struct writer_state *s, const struct writer_pull *pull, struct fault *f)
 {
-	struct writer_pull *v = mem_realloc_array(
-		s->pulls, s->npulls + 1, sizeof(*v));
+	struct writer_pull *v =
+		mem_realloc_array(s->pulls, s->npulls + 1, sizeof(*v));
 
 	if (!v)
 		return no_memory(f);
@@ -146,8 +146,7 @@ take_epoch(struct writer_state *s, const struct leaf *leaf, struct fault *f)
 	if (e && record.epoch <= e->number)
 		return bad_leaf(leaf, f);
 	if (!e) {
-		v = mem_realloc_array(
-			s->epochs, s->nepochs + 1, sizeof(*v));
+		v = mem_realloc_array(s->epochs, s->nepochs + 1, sizeof(*v));
 		if (!v)
 			return no_memory(f);
 		s->epochs = v;
@@ -160,8 +159,7 @@ take_epoch(struct writer_state *s, const struct leaf *leaf, struct fault *f)
 }
 
 static int
-take_pull(const struct state_ctx *ctx, const struct leaf *leaf,
-	struct fault *f)
+take_pull(const struct state_ctx *ctx, const struct leaf *leaf, struct fault *f)
 {
 	_cleanup_buf_ struct buf plain = BUF_INIT;
 	struct writer_pull pull = {.number = leaf->number};
@@ -173,8 +171,7 @@ take_pull(const struct state_ctx *ctx, const struct leaf *leaf,
 		span_of(leaf->nonce.p, leaf->nonce.n + leaf->sealed.n));
 	if (err == -ENOMEM)
 		return no_memory(f);
-	if (err < 0 ||
-		leaf_pull_body_decode(buf_span(&plain), &source) != 0 ||
+	if (err < 0 || leaf_pull_body_decode(buf_span(&plain), &source) != 0 ||
 		leaf_pull_decode(leaf->clear, &clear) != 0 ||
 		source.n >= sizeof(pull.source))
 		return bad_leaf(leaf, f);
@@ -202,9 +199,8 @@ take_snapshot(struct writer_state *s, const struct leaf *leaf, struct fault *f)
 	if (leaf_snapshot_decode(leaf->clear, &clear) != 0)
 		return bad_leaf(leaf, f);
 	state_close_pull(s, clear.pull);
-	return buf_append(&s->manifests, clear.manifest, 32) != 0
-		       ? no_memory(f)
-		       : 0;
+	return buf_append(&s->manifests, clear.manifest, 32) != 0 ? no_memory(f)
+								  : 0;
 }
 
 static int
@@ -281,8 +277,7 @@ state_mark_listed(struct writer_state *s, int storefd,
 	/* From the newest: it lists most, and once all packs are listed the
 	 * rest need not be read. */
 	for (size_t i = s->manifests.n / 32; i-- > 0 && left > 0;) {
-		_cleanup_manifest_ struct manifest_file m = {
-			.bytes = BUF_INIT};
+		_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
 		struct root hash;
 		int err;
 

@@ -106,7 +106,7 @@ X(LIMIT_EXCEEDED, "limit-exceeded", E2BIG, \
 X(MOUNTPOINT_BAD, "mountpoint-bad", ENOTDIR, \
 	"nothing was mounted; name an empty directory") \
 X(MOUNTPOINT_INSIDE, "mountpoint-inside", EINVAL, \
-	"nothing was mounted; choose a directory outside the store") \
+	"nothing was mounted; choose a directory outside store and sources") \
 X(MOUNT_FAILED, "mount-failed", EIO, \
 	"the store is unharmed; check /dev/fuse and fusermount3") \
 X(TARGET_EXISTS, "target-exists", EEXIST, \

@@ -31,7 +31,7 @@ passphrase_file(const char *option)
 static int
 finish(struct passphrase *p, const char *from, struct fault *f)
 {
-	if (p->n > 0 && p->b[p->n - 1] == '\n')
+	if (p->n > 0 && p->n < sizeof(p->b) && p->b[p->n - 1] == '\n')
 		p->n--;
 	if (p->n > PASSPHRASE_MAX)
 		return fault_set(f, FAULT_LIMIT_EXCEEDED, from,
@@ -61,8 +61,6 @@ read_file(const char *file, struct passphrase *p, struct fault *f)
 				file, "the passphrase file cannot be read");
 		p->n += (size_t)n;
 	}
-	if (p->n == sizeof(p->b) && p->b[p->n - 1] != '\n')
-		p->n = PASSPHRASE_MAX + 1;
 	return finish(p, file, f);
 }
 

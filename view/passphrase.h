@@ -15,7 +15,7 @@
 /* Lives in secmem: secmem_alloc(sizeof(struct passphrase)). */
 struct passphrase {
 	size_t n;
-	uint8_t b[PASSPHRASE_MAX + 1];
+	uint8_t b[PASSPHRASE_MAX + 2]; /* with a newline, and one too many */
 };
 
 static inline struct span

@@ -5,7 +5,7 @@
 usage: arrows.py SOURCE_ROOT | --self-test
 
 The floors, from the bottom: util, format, keys, chunker, store, then view and
-pull side by side, then the programs side by side. A file may include its own
+pull side by side, restore, then the programs side by side. A file may include its own
 floor and those below. Besides:
 
 - a quoted include names an existing file by its path from the root;
@@ -22,7 +22,8 @@ import tempfile
 RANK = {
     "util": 0, "format": 1, "keys": 2, "chunker": 3, "store": 4,
     "view": 5, "pull": 5,
-    "agent": 6, "fuse": 6, "restore": 6, "cli": 6, "daemon": 6,
+    "restore": 6,
+    "agent": 7, "fuse": 7, "cli": 7, "daemon": 7,
 }
 
 # What a floor may include when that is less than everything below it.

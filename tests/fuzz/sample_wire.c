@@ -13,7 +13,7 @@ put_start(struct buf *b)
 		.paths = 2,
 		.excludes = 1,
 		.options = WIRE_SKIP_CACHEDIRS,
-		.credit = 1 << 20,
+		.credit = 4 << 20,
 	};
 	struct span path[2] = {span_str("/"), span_str("/srv")};
 	struct span exclude[1] = {span_str("*.tmp")};

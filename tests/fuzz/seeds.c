@@ -53,8 +53,8 @@ seeds_of(const struct trip *trip, const char *dir, bool check)
 		_cleanup_buf_ struct buf b = BUF_INIT;
 		int err;
 
-		snprintf(path, sizeof(path), "%s/%s/sample-%u", dir,
-			trip->name, i);
+		snprintf(path, sizeof(path), "%s/%s/sample-%u", dir, trip->name,
+			i);
 		trip->sample(i, &b);
 		err = check ? seed_check(path, buf_span(&b))
 			    : seed_write(path, buf_span(&b));

@@ -51,6 +51,7 @@ newer(void)
 		-EPROTONOSUPPORT);
 	CHECK_EQ(decode("muniment store\nformat 99999999999999999999999\n"),
 		-EPROTONOSUPPORT);
+	CHECK_EQ(decode("muniment store\nformat 10\n"), -EPROTONOSUPPORT);
 	CHECK_EQ(decode("muniment store\nformat 1\nsuite 2\n"),
 		-EPROTONOSUPPORT);
 	CHECK_EQ(decode("muniment store\nformat 2"), -EBADMSG);

@@ -63,14 +63,14 @@ void lib_begin(struct lib_store *s, struct writer *w, enum pack_kind kind,
 void lib_block(struct lib_store *s, struct lib_draft *d,
 	const struct lib_object *objects, size_t n, struct ref *refs);
 
-void lib_object_id(struct lib_store *s, const struct lib_object *o,
-	struct id *ret);
+void lib_object_id(
+	struct lib_store *s, const struct lib_object *o, struct id *ret);
 
 /* Reference rows of 40 bytes. */
 void lib_rows(const struct ref *refs, size_t n, struct buf *out);
 
 /* One pull of one data and one metadata pack, with a snapshot: chunks objects
- * of 3,000 bytes, all listed by one page. Returns the snapshot leaf's number. */
+ * of 3,000 bytes, listed by one page. */
 struct lib_pull {
 	uint64_t number;
 	uint64_t leaf;

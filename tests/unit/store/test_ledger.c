@@ -208,9 +208,8 @@ test_passed_over(void)
 
 		buf_clear(&b);
 		CHECK_EQ(buf_append(&b, g.leaves[1].p, g.leaves[1].n), 0);
-		CHECK_EQ(leaf_frame_decode(
-				 span_of(b.p + at, LEAF_FRAME_SIZE), at,
-				 &frame),
+		CHECK_EQ(leaf_frame_decode(span_of(b.p + at, LEAF_FRAME_SIZE),
+				 at, &frame),
 			0);
 		/* One bit of the sealed body; the frame's hash fits. */
 		b.p[at + LEAF_FRAME_SIZE + frame.length - 1] ^= 1;
@@ -400,8 +399,8 @@ seal_and_commit(struct lib_store *s, struct writer *w, struct hook_plan *plan,
 	hook_set(NULL, NULL);
 	/* I9 */
 	if (err < 0 && plan->op == HOOK_FSYNC)
-		LIB_FAULT(FAULT_IO,
-			draft_begin(w, PACK_DATA, 1, pull, &d.d, &f));
+		LIB_FAULT(
+			FAULT_IO, draft_begin(w, PACK_DATA, 1, pull, &d.d, &f));
 	return err;
 }
 
@@ -409,8 +408,8 @@ seal_and_commit(struct lib_store *s, struct writer *w, struct hook_plan *plan,
 static void
 test_faults(void)
 {
-	static const enum hook_op ops[] = {HOOK_FSYNC, HOOK_WRITE, HOOK_PWRITE,
-		HOOK_RENAME, HOOK_MKDIR};
+	static const enum hook_op ops[] = {
+		HOOK_FSYNC, HOOK_WRITE, HOOK_PWRITE, HOOK_RENAME, HOOK_MKDIR};
 	struct lib_store s;
 	int done = 0;
 
@@ -472,8 +471,8 @@ test_names(void)
 	CHECK_EQ(list.v[2].body.entries, 3);
 	CHECK(LIB_OK(snapshots_find(&list, "a@latest", &found, &f)));
 	CHECK(found == &list.v[2]);
-	CHECK(LIB_OK(snapshots_find(
-		&list, "a@2026-11-22T03:00:00Z", &found, &f)));
+	CHECK(LIB_OK(
+		snapshots_find(&list, "a@2026-11-22T03:00:00Z", &found, &f)));
 	CHECK(found == &list.v[0]);
 	LIB_FAULT(FAULT_SNAPSHOT_UNKNOWN,
 		snapshots_find(&list, "c@latest", &found, &f));
@@ -486,5 +485,4 @@ test_names(void)
 
 CHECK_MAIN(TEST(test_tree), TEST(test_torn), TEST(test_torn_twice),
 	TEST(test_taken_over), TEST(test_passed_over), TEST(test_rolled_back),
-	TEST(test_tiles), TEST(test_many), TEST(test_faults),
-	TEST(test_names))
+	TEST(test_tiles), TEST(test_many), TEST(test_faults), TEST(test_names))

@@ -34,8 +34,7 @@ check_known(struct writer *w, const struct lib_pull *p)
 		CHECK_EQ(look(w, &p->chunks[i].id, NULL, 0, &at), LOOKUP_HIT);
 		CHECK(addr_equal(at, p->chunks[i].addr));
 	}
-	CHECK_EQ(look(w, &p->page.id, p->chunks, p->n < 100 ? p->n : 100,
-			 &at),
+	CHECK_EQ(look(w, &p->page.id, p->chunks, p->n < 100 ? p->n : 100, &at),
 		LOOKUP_HIT);
 	CHECK(addr_equal(at, p->page.addr));
 }
@@ -187,8 +186,8 @@ test_missing_pack(void)
 }
 
 static void
-reopen_and_check(struct lib_store *s, const struct lib_pull *a,
-	const struct lib_pull *b)
+reopen_and_check(
+	struct lib_store *s, const struct lib_pull *a, const struct lib_pull *b)
 {
 	_cleanup_writer_ struct writer *w = NULL;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Goal: what a draft seals is what packs.h reads: rows, blocks, references;
- * with random padding and the right shape. A pack under a wrong root, ordinal or
- * store is refused. */
+ * with random padding and the right shape. A pack under a wrong root, ordinal
+ * or store is refused. */
 #include "tests/unit/store/lib.h"
 
 #include "format/hex.h"
@@ -14,6 +14,7 @@
 #include "util/io.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 static void
@@ -46,8 +47,8 @@ root_of(struct writer *w, uint64_t pull, const uint32_t *ordinals, size_t n,
 	CHECK(root_equal(&hash, &id));
 	CHECK_EQ(leaf_snapshot_decode(leaf.clear, &clear), 0);
 	memcpy(hash.b, clear.manifest, 32);
-	CHECK(LIB_OK(manifests_load(writer_dirfd(w), store_id_peek(st), &hash,
-		m, &f)));
+	CHECK(LIB_OK(manifests_load(
+		writer_dirfd(w), store_id_peek(st), &hash, m, &f)));
 	CHECK_EQ(manifests_root(m, ordinals[0], &id), 0);
 	return id;
 }
@@ -98,9 +99,10 @@ test_round_trip(void)
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	lib_begin(&s, w, PACK_META, pull, &d);
 	for (size_t i = 0; i < 300; i++) {
-		struct lib_object o[2] = {
-			{.type = OBJECT_DIRPAGE, .content = text,
-				.refs = to, .nrefs = i % 7},
+		struct lib_object o[2] = {{.type = OBJECT_DIRPAGE,
+						  .content = text,
+						  .refs = to,
+						  .nrefs = i % 7},
 			{.type = OBJECT_ATTRS, .content = "attributes"}};
 
 		snprintf(text, sizeof(text), "page %zu", i);
@@ -110,8 +112,8 @@ test_round_trip(void)
 	CHECK(LIB_OK(draft_seal(w, d.d, &bytes, &f)));
 	CHECK_EQ(bytes % SLICE, 0);
 	root = root_of(w, pull, &ordinal, 1, &m);
-	CHECK(LIB_OK(packs_open(writer_dirfd(w), &s.keys->store, ordinal,
-		&root, &p, &f)));
+	CHECK(LIB_OK(packs_open(
+		writer_dirfd(w), &s.keys->store, ordinal, &root, &p, &f)));
 	CHECK(LIB_OK(packs_unlock(p, &s.ref, &f)));
 	CHECK_EQ(packs_rows(p), 600);
 	CHECK_EQ(packs_blocks(p), 300);
@@ -126,8 +128,8 @@ test_round_trip(void)
 		CHECK_MEM(plain.p + row.offset, text, row.length);
 		CHECK(LIB_OK(packs_block(p, row.block, &block, &f)));
 		buf_clear(&refs);
-		CHECK(LIB_OK(packs_block_refs(p, row.block, &block, &refs,
-			&f)));
+		CHECK(LIB_OK(
+			packs_block_refs(p, row.block, &block, &refs, &f)));
 		lib_rows(to, i % 7, &rows);
 		CHECK(span_eq(buf_span(&refs), buf_span(&rows)));
 	}
@@ -135,6 +137,69 @@ test_round_trip(void)
 	LIB_FAULT(FAULT_OBJECT_MISSING, packs_block(p, 300, &block, &f));
 	CHECK(LIB_OK(packs_scrub(p, NULL, NULL, &f)));
 	CHECK(packs_protection(writer_dirfd(w), &root) >= 0);
+	lib_done(&s);
+}
+
+/* Rows and references from several threads at once. */
+static void *
+read_rows(void *arg)
+{
+	struct packs_file *p = arg;
+	_cleanup_buf_ struct buf refs = BUF_INIT;
+
+	for (uint32_t i = 0; i < packs_rows(p); i++) {
+		struct pack_row row;
+		struct pack_block block;
+
+		CHECK(LIB_OK(packs_row(p, i, &row, &f)));
+		CHECK(LIB_OK(packs_block(p, row.block, &block, &f)));
+		buf_clear(&refs);
+		CHECK(LIB_OK(
+			packs_block_refs(p, row.block, &block, &refs, &f)));
+		CHECK_EQ(refs.n, (size_t)row.refs * PACK_REF_SIZE);
+	}
+	return NULL;
+}
+
+static void
+test_threads(void)
+{
+	_cleanup_writer_ struct writer *w = NULL;
+	_cleanup_pack_ struct packs_file *p = NULL;
+	_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
+	static struct ref to[3];
+	pthread_t threads[4];
+	struct lib_store s;
+	struct lib_draft d;
+	struct root root;
+	uint64_t pull;
+	uint32_t ordinal;
+	char text[40];
+
+	lib_make(&s, "store");
+	fake_refs(to, array_len(to));
+	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
+	lib_begin(&s, w, PACK_META, pull, &d);
+	for (size_t i = 0; i < 2000; i++) {
+		struct lib_object o = {.type = OBJECT_DIRPAGE,
+			.content = text,
+			.refs = to,
+			.nrefs = i % 4};
+
+		snprintf(text, sizeof(text), "page %zu", i);
+		lib_block(&s, &d, &o, 1, NULL);
+	}
+	ordinal = draft_ordinal(d.d);
+	CHECK(LIB_OK(draft_seal(w, d.d, NULL, &f)));
+	root = root_of(w, pull, &ordinal, 1, &m);
+	CHECK(LIB_OK(packs_open(
+		writer_dirfd(w), &s.keys->store, ordinal, &root, &p, &f)));
+	CHECK(LIB_OK(packs_unlock(p, &s.ref, &f)));
+	for (size_t i = 0; i < array_len(threads); i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, read_rows, p), 0);
+	for (size_t i = 0; i < array_len(threads); i++)
+		pthread_join(threads[i], NULL);
 	lib_done(&s);
 }
 
@@ -200,16 +265,14 @@ test_refusals(void)
 		struct root hash;
 
 		CHECK(LIB_OK(store_open(s.dir, &st, &f)));
-		CHECK(LIB_OK(snapshots_load(
-			st, &s.keys->log_key, &list, &f)));
+		CHECK(LIB_OK(snapshots_load(st, &s.keys->log_key, &list, &f)));
 		if (!CHECK_EQ(list.n, 1))
 			return;
 		memcpy(hash.b, list.v[0].clear.manifest, 32);
-		CHECK(LIB_OK(manifests_load(
-			fd, &s.keys->store, &hash, &m, &f)));
+		CHECK(LIB_OK(
+			manifests_load(fd, &s.keys->store, &hash, &m, &f)));
 		LIB_FAULT(FAULT_MANIFEST_FOREIGN,
-			manifests_load(
-				fd, &other.keys->store, &hash, &m, &f));
+			manifests_load(fd, &other.keys->store, &hash, &m, &f));
 		LIB_FAULT(FAULT_MANIFEST_MISSING,
 			manifests_load(fd, &s.keys->store, &wrong, &m, &f));
 	}
@@ -246,4 +309,5 @@ test_refusals(void)
 	lib_done(&other);
 }
 
-CHECK_MAIN(TEST(test_round_trip), TEST(test_padding), TEST(test_refusals))
+CHECK_MAIN(TEST(test_round_trip), TEST(test_threads), TEST(test_padding),
+	TEST(test_refusals))

@@ -1,0 +1,215 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Goal: what cannot be done is refused in one clear line with a code of its
+# own and a status that is not 0, and the store is as it was.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/store.sh"
+need_root
+need setsid flock
+
+new_store
+mkdir "$SCRATCH/src" "$SCRATCH/mnt" "$SCRATCH/full"
+echo deed >"$SCRATCH/src/deed"
+echo x >"$SCRATCH/full/x"
+pull files1 "$SCRATCH/src"
+id=$(field id)
+good=$MUNIMENT_PASSPHRASE_FILE
+
+usage() {
+	expect_status 2 "$MUNIMENT" "$@"
+	one_line_error
+	expect_stderr '\[usage\]$'
+}
+
+say usage
+usage
+usage frobnicate
+usage ls
+usage ls a b
+usage ls --frobnicate files1@latest
+usage pull --source files1
+usage pull "$SCRATCH/src"
+usage pull --source
+usage restore files1@latest
+usage mount
+usage ls --recursive=yes files1@latest
+usage snapshots --store ''
+(
+	unset MUNIMENT_STORE
+	usage status
+)
+
+say passphrase
+echo wrong >"$SCRATCH/wrong"
+: >"$SCRATCH/empty"
+for file in wrong:wrong-passphrase empty:passphrase-missing \
+	absent:passphrase-missing; do
+	MUNIMENT_PASSPHRASE_FILE=$SCRATCH/${file%:*}
+	refused "${file#*:}" "$MUNIMENT" ls files1@latest
+	refused "${file#*:}" "$MUNIMENT" verify --read-data
+	refused "${file#*:}" "$MUNIMENT" mount "$SCRATCH/mnt"
+	refused "${file#*:}" "$MUNIMENT" restore files1@latest \
+		--target "$SCRATCH/out"
+	[ ! -e "$SCRATCH/out" ] || fail 'a target was made'
+done
+unset MUNIMENT_PASSPHRASE_FILE
+refused passphrase-missing setsid -w "$MUNIMENT" ls files1@latest
+MUNIMENT_PASSPHRASE_FILE=$good
+export MUNIMENT_PASSPHRASE_FILE
+
+say init
+refused store-exists "$MUNIMENT" init
+refused store-not-empty "$MUNIMENT" init --store "$SCRATCH/full"
+refused passphrase-missing "$MUNIMENT" init --store "$SCRATCH/new" \
+	--passphrase-file "$SCRATCH/empty"
+[ ! -e "$SCRATCH/new" ] || fail 'a refused init left something'
+
+say what is not there
+for verb in 'ls x@latest' 'mount /' snapshots status verify \
+	"pull --source s $SCRATCH/src"; do
+	# shellcheck disable=SC2086
+	refused store-missing "$MUNIMENT" $verb --store "$SCRATCH/none"
+done
+refused snapshot-unknown "$MUNIMENT" ls files2@latest
+refused snapshot-unknown "$MUNIMENT" ls files1@2001-01-01T00:00:00Z
+refused snapshot-unknown "$MUNIMENT" ls 0123456789
+refused snapshot-unknown "$MUNIMENT" ls "$(echo "$id" | cut -c1-7)"
+refused path-unknown "$MUNIMENT" ls files1@latest:/nothing
+refused path-unknown "$MUNIMENT" restore files1@latest:/nothing \
+	--target "$SCRATCH/out"
+refused target-exists "$MUNIMENT" restore files1@latest \
+	--target "$SCRATCH/full"
+refused target-bad "$MUNIMENT" restore files1@latest \
+	--target "$SCRATCH/none/below"
+equal 'what lay in the target' "$(cat "$SCRATCH/full/x")" x
+
+say mount points
+refused mountpoint-bad "$MUNIMENT" mount "$SCRATCH/none"
+refused mountpoint-bad "$MUNIMENT" mount "$SCRATCH/src/deed"
+refused mountpoint-bad "$MUNIMENT" mount "$SCRATCH/full"
+mkdir "$MUNIMENT_STORE/run/mnt" "$SCRATCH/src/mnt"
+refused mountpoint-inside "$MUNIMENT" mount "$MUNIMENT_STORE/run/mnt"
+refused mountpoint-inside "$MUNIMENT" mount "$SCRATCH/src/mnt"
+rmdir "$MUNIMENT_STORE/run/mnt" "$SCRATCH/src/mnt"
+
+say sources
+refused source-missing "$MUNIMENT" pull --source files1 "$SCRATCH/none"
+refused source-name "$MUNIMENT" pull --source ../up "$SCRATCH/src"
+refused source-name "$MUNIMENT" pull --source Files "$SCRATCH/src"
+
+say agents
+cat >"$SCRATCH/garbage" <<-'END'
+	#!/bin/sh
+	yes 'Welcome to this server.' | head -c 100000
+	END
+cat >"$SCRATCH/silent" <<-'END'
+	#!/bin/sh
+	exit 0
+	END
+# HELLO of protocol 2: 4 bytes length, type 65, then magic and version.
+cat >"$SCRATCH/newer" <<-'END'
+	#!/usr/bin/python3
+	import struct, sys
+	body = b"MUNIWIRE" + struct.pack("<HHIq", 2, 0, 16, 0)
+	sys.stdout.buffer.write(struct.pack("<IHH", len(body), 65, 0) + body)
+	sys.stdout.flush()
+	sys.stdin.buffer.read()
+	END
+cat >"$SCRATCH/slow" <<-END
+	#!/bin/sh
+	: >"$SCRATCH/agent-runs"
+	exec sleep 60
+	END
+chmod 755 "$SCRATCH/garbage" "$SCRATCH/silent" "$SCRATCH/newer" \
+	"$SCRATCH/slow"
+with() {
+	refused "$1" "$MUNIMENT" pull --source files1 "$SCRATCH/src" \
+		--agent "$SCRATCH/$2"
+}
+with agent-missing none
+with agent-protocol garbage
+with agent-died silent
+with agent-version newer
+
+say ssh
+start_sshd "$MUNIMENT_BUILD/agent/muniment-agent"
+over() {
+	_config=$1
+	_code=$2
+	shift 2
+	refused "$_code" "$MUNIMENT" pull --source files1 "$@" \
+		--ssh-config "$_config"
+}
+over "$SCRATCH/ssh_config_unknown" host-key-unknown \
+	"vaultsource:$SCRATCH/src"
+over "$SCRATCH/ssh_config" source-missing "vaultsource:$SCRATCH/none"
+sed "s/^\([[:space:]]*Port\) .*/\1 1/" "$SCRATCH/ssh_config" \
+	>"$SCRATCH/ssh_config_closed"
+over "$SCRATCH/ssh_config_closed" ssh-failed "vaultsource:$SCRATCH/src"
+ssh-keygen -q -t ed25519 -N '' -C '' -f "$SCRATCH/stranger"
+sed "s,\(IdentityFile\).*,\1 $SCRATCH/stranger," "$SCRATCH/ssh_config" \
+	>"$SCRATCH/ssh_config_stranger"
+over "$SCRATCH/ssh_config_stranger" ssh-failed "vaultsource:$SCRATCH/src"
+
+say a second writer
+"$MUNIMENT" pull --source slow "$SCRATCH/src" --agent "$SCRATCH/slow" \
+	2>/dev/null &
+slow=$!
+at_exit "stop_process $slow"
+wait_for "[ -e $(quote "$SCRATCH/agent-runs") ]"
+refused store-busy "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+expect_status 0 "$MUNIMENT" snapshots
+stop_process "$slow"
+wait_for "flock -n $(quote "$MUNIMENT_STORE/run/lock") true"
+
+say keys
+vault=$MUNIMENT_STORE/keys/vault
+chmod 644 "$vault"
+refused key-exposed "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+chmod 600 "$vault"
+mv "$vault" "$SCRATCH/vault"
+refused key-missing "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+head -c 100 "$SCRATCH/vault" >"$vault"
+chmod 600 "$vault"
+refused key-damaged "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+mv "$SCRATCH/vault" "$vault"
+
+say a newer format
+unlock "$MUNIMENT_STORE"
+cp -p "$MUNIMENT_STORE/store.conf" "$SCRATCH/conf"
+sed -i 's/^format 1$/format 2/' "$MUNIMENT_STORE/store.conf"
+for verb in 'ls files1@latest' "mount $SCRATCH/mnt" snapshots status verify \
+	"restore files1@latest --target $SCRATCH/out" \
+	"pull --source files1 $SCRATCH/src"; do
+	# shellcheck disable=SC2086
+	refused store-newer "$MUNIMENT" $verb
+done
+cp -p "$SCRATCH/conf" "$MUNIMENT_STORE/store.conf"
+
+say a full disk
+# The databases reserve some room of their own.
+disk=$(loop_ext4 120)
+new_store small "$disk"
+pull first "$SCRATCH/src"
+mkdir "$SCRATCH/large"
+head -c 160000000 /dev/urandom >"$SCRATCH/large/noise"
+expect_status 1 "$MUNIMENT" pull --source second "$SCRATCH/large"
+one_line_error
+expect_stderr '\[store-full\]$'
+expect_status 0 "$MUNIMENT" snapshots --json
+equal 'snapshots after a full disk' "$(field snapshots.0.source)" first
+! grep -q '"second"' "$OUT" || fail 'half a snapshot'
+expect_status 0 "$MUNIMENT" restore first@latest --target "$SCRATCH/small-out"
+diff -r "$SCRATCH/src" "$SCRATCH/small-out"
+rm "$SCRATCH/large/noise"
+echo little >"$SCRATCH/large/noise"
+pull second "$SCRATCH/large"
+expect_status 0 "$MUNIMENT" verify --read-data
+
+say and a target that is full
+mkdir "$disk/out"
+head -c 160000000 /dev/zero | tr '\0' z >"$SCRATCH/large/zzz"
+new_store big
+pull big "$SCRATCH/large"
+expect_status 1 "$MUNIMENT" restore big@latest --target "$disk/out"
+expect_stderr '\[(io|restore-incomplete|store-full|target-bad)\]$'

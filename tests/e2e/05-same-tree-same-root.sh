@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Goal: the same tree gives the same root id, however often it is pulled
+# and whether or not the cache is there; a pull of what is known stores no
+# file data; one changed byte changes the root and stores little; the same
+# tree as another source stores nothing but its own snapshot root.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/store.sh"
+
+new_store
+small_tree "$SCRATCH/src"
+head -c 3000000 /dev/urandom >"$SCRATCH/src/noise"
+
+packs() {
+	expect_status 0 "$MUNIMENT" status --json
+	field pack_bytes
+}
+
+pull files1 "$SCRATCH/src"
+root=$(field root)
+[ "$(field bytes_stored)" -gt 3000000 ] || fail 'noise does not shrink'
+bytes=$(packs)
+
+say the second and the third, when nothing is too young to be trusted
+for turn in 2 3; do
+	sleep 3.1
+	pull files1 "$SCRATCH/src"
+	equal "root, turn $turn" "$(field root)" "$root"
+	equal "stored, turn $turn" "$(field bytes_stored)" 0
+done
+equal 'read of what is known' "$(field bytes_read)" 0
+equal 'bytes of packs' "$(packs)" "$bytes"
+
+say without the cache all is read, and nothing is stored
+rm -rf "$MUNIMENT_STORE/cache"
+pull files1 "$SCRATCH/src"
+equal 'root without a cache' "$(field root)" "$root"
+[ "$(field bytes_read)" -gt 3000000 ] || fail 'what was read, if not all?'
+equal 'bytes of packs without a cache' "$(packs)" "$bytes"
+
+say another source with the same files
+pull files2 "$SCRATCH/src"
+[ "$(field bytes_stored)" -le 262144 ] || {
+	_show
+	fail 'the same files were stored again'
+}
+
+say one byte
+printf x | dd of="$SCRATCH/src/noise" bs=1 seek=1500000 conv=notrunc \
+	2>/dev/null
+pull files1 "$SCRATCH/src"
+[ "$(field root)" != "$root" ] || fail 'a change went unnoticed'
+[ "$(field bytes_stored)" -le 1048576 ] || {
+	_show
+	fail 'one byte made more than a MiB'
+}
+expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out"
+cmp "$SCRATCH/src/noise" "$SCRATCH/out/noise"
+expect_status 0 "$MUNIMENT" verify --read-data

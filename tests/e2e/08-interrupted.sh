@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Goal: a pull that is killed or stopped in the middle leaves earlier
+# snapshots as they were; the next one sweeps what lay open, does not store
+# again what was sealed, and is whole.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/store.sh"
+need setsid
+
+new_store
+small_tree "$SCRATCH/src"
+pull files1 "$SCRATCH/src"
+first=$(field snapshot)
+root=$(field root)
+dump "$SCRATCH/src" "$SCRATCH/src.txt" --no-holes
+
+mkdir "$SCRATCH/large"
+i=0
+while [ $i -lt 16 ]; do
+	head -c 25000000 /dev/urandom >"$SCRATCH/large/$i"
+	i=$((i + 1))
+done
+dump "$SCRATCH/large" "$SCRATCH/large.txt"
+
+sealed() {
+	find "$MUNIMENT_STORE/packs" -type f -printf '%s\n' |
+		awk '{ n += $1 } END { print n + 0 }'
+}
+before=$(sealed)
+
+# Begin a pull, and end it by a signal once a pack of it is sealed.
+broken_off() {
+	setsid -w "$MUNIMENT" pull --source large "$SCRATCH/large" \
+		>"$SCRATCH/told" 2>&1 &
+	_job=$!
+	wait_for "[ \$(sealed) -gt $before ]" 60
+	_pull=$(pgrep -f -x "[^ ]*muniment-pull.*$SCRATCH/large.*" |
+		head -n 1)
+	kill -"$1" "$_pull"
+	_status=0
+	wait "$_job" || _status=$?
+}
+
+for signal in KILL INT TERM; do
+	say "$signal"
+	broken_off "$signal"
+	[ "$_status" -ne 0 ] || fail "the pull ended with 0 after $signal"
+	[ "$signal" = KILL ] || {
+		grep -q '\[interrupted\]$' "$SCRATCH/told" || {
+			cat "$SCRATCH/told" >&2
+			fail "it does not say that it was interrupted"
+		}
+		equal lines "$(wc -l <"$SCRATCH/told")" 1
+	}
+	! pgrep -f "muniment-agent.*$SCRATCH" || fail 'an agent is left'
+	expect_status 0 "$MUNIMENT" snapshots --json
+	! grep -q '"large"' "$OUT" || fail 'half a snapshot is listed'
+	equal 'the earlier snapshot' "$(field snapshots.0.snapshot)" "$first"
+	expect_status 0 "$MUNIMENT" verify --read-data
+	kept=$(sealed)
+	before=$kept
+done
+
+say the next one is whole and adds only what was not sealed
+pull large "$SCRATCH/large"
+equal complete "$(field complete)" true
+stored=$(field bytes_stored)
+[ $((kept + stored)) -le 430000000 ] || {
+	_show
+	fail "$kept were sealed, and $stored stored again, of 400000000"
+}
+[ "$stored" -lt 380000000 ] || fail 'nothing of it was kept'
+[ -z "$(ls "$MUNIMENT_STORE/incoming")" ] || fail 'incoming/ was not swept'
+expect_status 0 "$MUNIMENT" restore large@latest --target "$SCRATCH/out"
+dump "$SCRATCH/out" "$SCRATCH/out.txt"
+same "$SCRATCH/large.txt" "$SCRATCH/out.txt"
+expect_status 0 "$MUNIMENT" restore "$first" --target "$SCRATCH/out1"
+dump "$SCRATCH/out1" "$SCRATCH/out1.txt" --no-holes
+same "$SCRATCH/src.txt" "$SCRATCH/out1.txt"
+pull files1 "$SCRATCH/src"
+equal root "$(field root)" "$root"
+expect_status 0 "$MUNIMENT" verify --read-data

@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Goal: what is excluded is not in the snapshot and everything else is:
+# patterns, caches by their tag, other file systems, and always the store
+# itself when it lies below the source.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/store.sh"
+
+src=$SCRATCH/src
+mkdir -p "$src/var/cache/deep" "$src/var/log" "$src/home/.cache" \
+	"$src/kept/node_modules/x" "$src/vault"
+for file in var/cache/deep/a var/log/b.log kept/c.log kept/d.txt \
+	kept/node_modules/x/e home/.cache/f; do
+	echo "$file" >"$src/$file"
+done
+printf 'Signature: 8a477f597d28d172789f06886806bc55\n' \
+	>"$src/home/.cache/CACHEDIR.TAG"
+new_store store "$src/vault"
+
+# names: all paths of the newest snapshot, sorted.
+names() {
+	expect_status 0 "$MUNIMENT" ls --recursive --json files1@latest
+	/usr/bin/python3 -c 'import json, sys
+for line in open(sys.argv[1]):
+    print(json.loads(line)["name"])' "$OUT" | sort
+}
+has() {
+	names >"$SCRATCH/names"
+	for _path in "$@"; do
+		grep -qxF "$_path" "$SCRATCH/names" || fail "$_path is not in it"
+	done
+}
+lacks() {
+	for _path in "$@"; do
+		! grep -qxF "$_path" "$SCRATCH/names" || fail "$_path is in it"
+	done
+}
+
+say the store itself
+pull files1 "$src"
+has vault var/cache/deep/a var/log/b.log home/.cache/f kept/node_modules/x/e
+lacks vault/store vault/store/store.conf
+
+say patterns
+pull files1 "$src" --exclude '*.log' --exclude /var/cache \
+	--exclude node_modules
+has kept/d.txt home/.cache/f var/log kept
+lacks var/log/b.log kept/c.log var/cache var/cache/deep/a \
+	kept/node_modules kept/node_modules/x/e
+
+say caches
+pull files1 "$src" --exclude-caches
+has home kept/c.log
+lacks home/.cache/f
+expect_status 0 "$MUNIMENT" verify --read-data
+
+[ "$(id -u)" -eq 0 ] || exit 0
+say other file systems
+mkdir "$src/other"
+mount -t tmpfs -o size=1m none "$src/other" || exit 0
+at_exit "unmount $(quote "$src/other")"
+echo x >"$src/other/g"
+pull files1 "$src"
+has other kept/d.txt
+lacks other/g
+pull files1 "$src" --cross-file-systems
+has other other/g

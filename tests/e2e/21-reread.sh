@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Goal: unchanged files are read again 20 to 40 days after their last reading, a
+# share of them each day, so that no file lies unread for longer; and status
+# tells the oldest.
+. "$(dirname "$0")/../lib/lib.sh"
+
+need faketime
+printf 'passphrase of a test\n' >"$SCRATCH/phrase"
+export MUNIMENT_PASSPHRASE_FILE="$SCRATCH/phrase"
+store=$SCRATCH/store
+src=$SCRATCH/src
+at_exit "chattr -R -i $(quote "$store") 2>/dev/null || :"
+mkdir "$src"
+for i in $(seq 1 500); do
+	printf '%05d' "$i" >"$src/f$i"
+done
+find "$src" -exec touch -h -d '2020-01-01' {} +
+sleep 3
+expect_status 0 "$MUNIMENT" init --store "$store"
+
+# pull DAYS: bytes that a pull on that day reads.
+pull() {
+	expect_status 0 env DONT_FAKE_MONOTONIC=1 faketime -f "+${1}d" \
+		"$MUNIMENT" pull --store "$store" --source s --json "$src"
+	read_bytes=$(sed -n 's/.*"bytes_read": *\([0-9]*\).*/\1/p' "$OUT")
+	[ -n "$read_bytes" ] || fail "no bytes_read in $(cat "$OUT")"
+	say "day $1: $read_bytes bytes read"
+}
+
+pull 0
+[ "$read_bytes" -eq 2500 ] || fail "the first pull reads all"
+pull 1
+[ "$read_bytes" -eq 0 ] || fail "nothing changed"
+pull 19
+[ "$read_bytes" -eq 0 ] || fail "nothing is due on day 19"
+pull 30
+[ "$read_bytes" -gt 500 ] && [ "$read_bytes" -lt 2000 ] ||
+	fail "about half is due by day 30"
+half=$read_bytes
+pull 31
+[ "$read_bytes" -lt 500 ] || fail "what was read on day 30 is not due on 31"
+pull 41
+[ "$read_bytes" -gt 0 ] && [ "$read_bytes" -le $((2500 - half)) ] ||
+	fail "the rest is due by day 41, and no more"
+expect_status 0 "$MUNIMENT" status --store "$store" --json
+oldest=$(sed -n 's/.*"oldest_full_read": *"\{0,1\}\([0-9-]*\).*/\1/p' "$OUT")
+want=$(date -u -d '+30 days' +%F)
+[ "$oldest" = "$want" ] || fail "oldest $oldest, not $want: $(cat "$OUT")"
