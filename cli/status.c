@@ -37,7 +37,8 @@ print_packs(const struct census *c)
 	       " only read-only, %" PRIu64 " writable\n",
 		c->packs, bytes, c->immutable, c->read_only, c->writable);
 	printf("free        %s\n", spare);
-	printf("incoming    %" PRIu64 " open packs, %s%s\n", c->incoming, left,
+	printf("incoming    %" PRIu64 " open pack%s, %s%s\n", c->incoming,
+		c->incoming == 1 ? "" : "s", left,
 		c->incoming > 0 ? " (of a running pull, or of one that broke "
 				  "off: the next one sweeps them)"
 				: "");
@@ -50,8 +51,8 @@ print_source(const struct report *r, const struct snapshot *s, size_t count)
 
 	out_span(age, r->now - s->body.clock.s);
 	out_time(day, (int64_t)s->body.oldest_day * DAY);
-	printf("source      %-20s %zu snapshots, newest %s old%s",
-		s->source, count, age,
+	printf("source      %-20s %zu snapshot%s, newest %s old%s", s->source,
+		count, count == 1 ? "" : "s", age,
 		s->clear.flags & LEAF_COMPLETE ? "" : ", incomplete");
 	if (s->body.files > 0)
 		printf(", all read since %.10s", day);
@@ -101,9 +102,9 @@ print_report(const struct report *r)
 	printf("store       ");
 	out_name(stdout, span_str(r->dir));
 	printf("\nid          %s\nledger key  %s\nledger      %" PRIu64
-	       " leaves, %zu snapshots\n",
+	       " leaves, %zu snapshot%s\n",
 		text, fingerprint, store_leaves(r->catalog.store),
-		r->catalog.snapshots.n);
+		r->catalog.snapshots.n, r->catalog.snapshots.n == 1 ? "" : "s");
 	print_packs(&r->census);
 	if (r->catalog.named)
 		each_source(r, print_each, NULL);

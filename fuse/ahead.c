@@ -30,7 +30,7 @@ struct ahead_file {
 	struct file file;
 	atomic_uint holds;
 	/* Guesses: a race costs a block decoded early or late. */
-	atomic_uint run;             /* requests in sequence */
+	atomic_uint run;	     /* requests in sequence */
 	atomic_uint_least64_t next;  /* where the reader should go on */
 	atomic_uint_least64_t ready; /* decoded, or asked for, up to here */
 };

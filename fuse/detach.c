@@ -28,8 +28,9 @@ wait_for(pid_t child, const char *point, int fd)
 	if (io_read_some(fd, &word, 1) == 1) {
 		if (stat(point, &st) == 0)
 			_exit(EXIT_SUCCESS);
-		fprintf(stderr, "muniment-mount: %s: the mount does not "
-				"answer\n",
+		fprintf(stderr,
+			"muniment mount: %s: the mount does not "
+			"answer\n",
 			point);
 		_exit(EXIT_FAILURE);
 	}

@@ -66,8 +66,7 @@ by_source(const void *a, const void *b)
 
 	if (cmp != 0)
 		return cmp;
-	return (*x)->number < (*y)->number ? -1
-					   : (*x)->number > (*y)->number;
+	return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
 }
 
 /* NAME@2026-11-22T03:00:00Z as 2026-11-22T03-00-00Z. */
@@ -336,8 +335,8 @@ open_top(struct inodes *in, uint32_t slot, struct inode *ret, struct fault *f)
 }
 
 static int
-lookup_source(struct inodes *in, const struct source *source,
-	struct span name, struct inode *ret, struct fault *f)
+lookup_source(struct inodes *in, const struct source *source, struct span name,
+	struct inode *ret, struct fault *f)
 {
 	if (span_eq(name, span_str(INODE_LATEST))) {
 		ret->id = source_id((uint32_t)(source - in->source)) + 1;
@@ -362,8 +361,7 @@ inode_lookup(struct inodes *in, const struct inode *dir, struct span name,
 	case INODE_TOP:
 		return lookup_top(in, name, ret);
 	case INODE_SOURCE:
-		return lookup_source(
-			in, &in->source[dir->index], name, ret, f);
+		return lookup_source(in, &in->source[dir->index], name, ret, f);
 	case INODE_PLACE:
 		err = place_find(dir->snap, &dir->place, name, &place, f);
 		if (err == 0)
@@ -548,8 +546,8 @@ inode_attr(struct inodes *in, const struct inode *inode, struct stat *st)
 {
 	uint32_t slot = in->slots; /* whose time a static inode shows */
 
-	inode_attr_brief(inode->id,
-		inode->kind == INODE_LINK ? S_IFLNK : S_IFDIR, st);
+	inode_attr_brief(
+		inode->id, inode->kind == INODE_LINK ? S_IFLNK : S_IFDIR, st);
 	switch (inode->kind) {
 	case INODE_PLACE:
 		attr_of_place(inode, st);
@@ -567,7 +565,6 @@ inode_attr(struct inodes *in, const struct inode *inode, struct stat *st)
 		break;
 	}
 	if (slot > 0)
-		st->st_mtim = time_of(
-			&in->slot[slot - 1].snapshot->body.clock);
+		st->st_mtim = time_of(&in->slot[slot - 1].snapshot->body.clock);
 	st->st_atim = st->st_ctim = st->st_mtim;
 }

@@ -62,8 +62,8 @@ void inodes_free(struct inodes *in);
  */
 
 /* -ESTALE for an id that was never handed out. */
-must_check int inode_get(struct inodes *in, uint64_t id, struct inode *ret,
-	struct fault *f);
+must_check int inode_get(
+	struct inodes *in, uint64_t id, struct inode *ret, struct fault *f);
 /* -ENOENT. */
 must_check int inode_lookup(struct inodes *in, const struct inode *dir,
 	struct span name, struct inode *ret, struct fault *f);
@@ -76,8 +76,7 @@ void inode_of_place(struct inodes *in, const struct inode *dir,
 	const struct place *place, struct inode *ret);
 
 /* All fields; exact but for the size of directories. */
-void inode_attr(
-	struct inodes *in, const struct inode *inode, struct stat *st);
+void inode_attr(struct inodes *in, const struct inode *inode, struct stat *st);
 /* Of what lies above the snapshots and is not open yet: id and type only. */
 void inode_attr_brief(uint64_t id, mode_t type, struct stat *st);
 

@@ -20,6 +20,8 @@
 #include "view/session.h"
 
 #define NAME "muniment-mount"
+/* The verb is what people typed. */
+#define SAYS "muniment mount"
 #define STATUS_USAGE 2
 
 /*
@@ -64,7 +66,7 @@ print_fault(const struct fault *f)
 	if (to_syslog)
 		syslog(LOG_ERR, "%s", text);
 	else
-		fprintf(stderr, "muniment mount: %s\n", text);
+		fprintf(stderr, SAYS ": %s\n", text);
 }
 
 static int
@@ -105,8 +107,8 @@ parse(int argc, char **argv, struct options *o, struct fault *f)
 	if (optind == argc - 1)
 		o->mountpoint = argv[optind];
 	if (!o->mountpoint)
-		return fault_set(f, FAULT_USAGE, NULL,
-			"one mountpoint is needed");
+		return fault_set(
+			f, FAULT_USAGE, NULL, "one mountpoint is needed");
 	if (!o->store)
 		return fault_set(f, FAULT_USAGE, NULL,
 			"a store is needed: --store or MUNIMENT_STORE");
@@ -124,7 +126,7 @@ prepare_memory(struct fault *f)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	err = secmem_init();
 	if (err == -EPERM) {
-		fprintf(stderr, NAME ": warning: keys could not be locked "
+		fprintf(stderr, SAYS ": warning: keys could not be locked "
 				     "into memory and may reach the swap; "
 				     "raise the limit of locked memory "
 				     "[memory-lock]\n");
@@ -168,8 +170,8 @@ complain(const struct fault *f)
 /* What libfuse would print goes into the fault instead. */
 static char fuse_said[200];
 
-printf_like(2, 0) static void
-on_fuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
+printf_like(2, 0) static void on_fuse_log(
+	enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	if (level > FUSE_LOG_WARNING)
 		return;
@@ -188,9 +190,9 @@ mount_failed(const char *point, struct fault *f)
 static struct fuse_session *
 mount_session(struct mount *m, const char *point, struct fault *f)
 {
-	char program[] = NAME, o[] = "-o", user[] =
-		"ro,nosuid,nodev,noexec,default_permissions,"
-		"fsname=muniment,subtype=muniment";
+	char program[] = NAME, o[] = "-o",
+	     user[] = "ro,nosuid,nodev,noexec,default_permissions,"
+		      "fsname=muniment,subtype=muniment";
 	char root[sizeof(user) + 16];
 	char *argv[] = {program, o, user, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
@@ -252,8 +254,8 @@ run(const struct options *o, const char *point, int ready, struct fault *f)
 	err = prepare_memory(f);
 	if (err == 0)
 		err = session_open(o->store,
-			passphrase_file(o->passphrase_file),
-			VIEW_CACHE_MOUNT, &s, f);
+			passphrase_file(o->passphrase_file), VIEW_CACHE_MOUNT,
+			&s, f);
 	if (err == 0)
 		err = point_clear_of_sources(point, &s.snapshots, f);
 	if (err < 0)

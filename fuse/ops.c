@@ -55,8 +55,8 @@ get(fuse_req_t req, fuse_ino_t ino, struct inode *ret)
 }
 
 static void
-fill_entry(struct mount *m, const struct inode *inode,
-	struct fuse_entry_param *e)
+fill_entry(
+	struct mount *m, const struct inode *inode, struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->ino = inode->id;
@@ -117,8 +117,7 @@ op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 }
 
 static void
-op_forget_multi(
-	fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
 	(void)count;
 	(void)forgets;
@@ -341,8 +340,7 @@ list_static(struct listing *l, const struct inode *dir, uint64_t i)
 	mode_t type;
 	uint64_t id;
 
-	for (; inode_static_entry(l->m->inodes, dir, i, &id, &type, &name) ==
-		0;
+	for (; inode_static_entry(l->m->inodes, dir, i, &id, &type, &name) == 0;
 		i++) {
 		if (!add_brief(l, name, id, type, (off_t)i + DOTS + 1))
 			break;
@@ -351,8 +349,8 @@ list_static(struct listing *l, const struct inode *dir, uint64_t i)
 }
 
 static int
-list_place(struct listing *l, const struct inode *dir, uint64_t i,
-	struct fault *f)
+list_place(
+	struct listing *l, const struct inode *dir, uint64_t i, struct fault *f)
 {
 	struct place_dir d;
 	struct place place;
@@ -363,8 +361,7 @@ list_place(struct listing *l, const struct inode *dir, uint64_t i,
 	if (r < 0)
 		return r;
 	while ((r = place_dir_next(&d, &name, &place, f)) > 0) {
-		if (!add_place(l, dir, name, &place,
-			    (off_t)d.index + DOTS)) {
+		if (!add_place(l, dir, name, &place, (off_t)d.index + DOTS)) {
 			r = 0;
 			break;
 		}
@@ -375,8 +372,8 @@ list_place(struct listing *l, const struct inode *dir, uint64_t i,
 }
 
 static int
-list_dots(struct listing *l, const struct inode *dir, off_t off,
-	struct fault *f)
+list_dots(
+	struct listing *l, const struct inode *dir, off_t off, struct fault *f)
 {
 	uint64_t parent = INODE_ROOT;
 	int err;
@@ -410,8 +407,8 @@ list(struct listing *l, const struct inode *dir, off_t off, struct fault *f)
 }
 
 static void
-read_directory(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-	bool plus)
+read_directory(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
 {
 	struct listing l = {
 		.req = req, .m = mount_of(req), .size = size, .plus = plus};
@@ -588,8 +585,8 @@ ro_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
 }
 
 static void
-ro_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
-	const char *name)
+ro_symlink(
+	fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
 	(void)target, (void)parent, (void)name;
 	fuse_reply_err(req, EROFS);
@@ -627,8 +624,8 @@ ro_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 }
 
 static void
-ro_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-	const char *value, size_t size, int flags)
+ro_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+	size_t size, int flags)
 {
 	(void)ino, (void)name, (void)value, (void)size, (void)flags;
 	fuse_reply_err(req, EROFS);
@@ -659,17 +656,31 @@ ro_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	fuse_reply_err(req, EROFS);
 }
 
+/* Flags of ext file systems were not kept: none is set. */
 static void
-ro_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	struct fuse_file_info *fi, unsigned int flags, const void *in_buf,
 	size_t in_size, size_t out_size)
 {
-	bool sets = cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR ||
-		    cmd == FS_IOC32_SETFLAGS;
+	static const struct fsxattr none;
 
 	(void)ino, (void)arg, (void)fi, (void)flags, (void)in_buf;
-	(void)in_size, (void)out_size;
-	fuse_reply_err(req, sets ? EROFS : ENOTTY);
+	(void)in_size;
+	switch (cmd) {
+	case FS_IOC_GETFLAGS:
+	case FS_IOC32_GETFLAGS:
+	case FS_IOC_FSGETXATTR:
+		fuse_reply_ioctl(req, 0, &none,
+			out_size < sizeof(none) ? out_size : sizeof(none));
+		return;
+	case FS_IOC_SETFLAGS:
+	case FS_IOC32_SETFLAGS:
+	case FS_IOC_FSSETXATTR:
+		fuse_reply_err(req, EROFS);
+		return;
+	default:
+		fuse_reply_err(req, ENOTTY);
+	}
 }
 
 const struct fuse_lowlevel_ops ops_table = {
@@ -704,5 +715,5 @@ const struct fuse_lowlevel_ops ops_table = {
 	.removexattr = ro_removexattr,
 	.fallocate = ro_fallocate,
 	.copy_file_range = ro_copy_file_range,
-	.ioctl = ro_ioctl,
+	.ioctl = op_ioctl,
 };

@@ -62,8 +62,8 @@ check_device(struct fault *f)
 }
 
 int
-point_check(const char *mountpoint, const char *store, char **ret,
-	struct fault *f)
+point_check(
+	const char *mountpoint, const char *store, char **ret, struct fault *f)
 {
 	_cleanup_free_ char *path = realpath(mountpoint, NULL);
 	_cleanup_free_ char *inside = NULL;
@@ -71,8 +71,8 @@ point_check(const char *mountpoint, const char *store, char **ret,
 	int err;
 
 	if (!path || stat(path, &point) != 0)
-		return fault_errno(f, FAULT_MOUNTPOINT_BAD, -errno,
-			mountpoint, "the mountpoint cannot be reached");
+		return fault_errno(f, FAULT_MOUNTPOINT_BAD, -errno, mountpoint,
+			"the mountpoint cannot be reached");
 	if (!S_ISDIR(point.st_mode))
 		return fault_set(f, FAULT_MOUNTPOINT_BAD, mountpoint,
 			"the mountpoint is not a directory");
@@ -95,8 +95,8 @@ point_check(const char *mountpoint, const char *store, char **ret,
 }
 
 int
-point_clear_of_sources(const char *point,
-	const struct snapshot_list *snapshots, struct fault *f)
+point_clear_of_sources(const char *point, const struct snapshot_list *snapshots,
+	struct fault *f)
 {
 	const char *location;
 	struct stat st;

@@ -12,8 +12,8 @@
  * absolute path, the caller's to free. Faults: mountpoint-bad,
  * mountpoint-inside, store-missing, mount-failed.
  */
-must_check int point_check(const char *mountpoint, const char *store,
-	char **ret, struct fault *f);
+must_check int point_check(
+	const char *mountpoint, const char *store, char **ret, struct fault *f);
 
 /*
  * Refuse a mountpoint (absolute, without links) below a path of this machine

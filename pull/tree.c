@@ -323,9 +323,13 @@ finish_file(struct tree *t, struct entry *e, const struct wire_file_end *w,
 		return r;
 	e->content = c.content;
 	e->content_ref = c.ref;
-	e->l.size = w->size;
-	e->l.mtime = w->mtime;
-	e->l.ctime = w->ctime;
+	/* Of a file that could not be opened only the listing knows anything:
+	 * with no size it would come back as an empty file. */
+	if ((w->flags & WIRE_END_UNREAD) == 0 || w->size > 0) {
+		e->l.size = w->size;
+		e->l.mtime = w->mtime;
+		e->l.ctime = w->ctime;
+	}
 	for (i = 0; i < c.packs->n; i++)
 		if (ordinals_add(&e->packs, c.packs->v[i]) != 0)
 			return out_of_memory(f);

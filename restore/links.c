@@ -25,7 +25,7 @@ struct link {
 	struct link *next; /* of its bucket */
 	uint8_t group[16];
 	enum state state;
-	uint32_t left;  /* names still to come */
+	uint32_t left;	/* names still to come */
 	uint32_t users; /* threads that wait or copy */
 	struct buf path;
 };
@@ -157,8 +157,7 @@ join(struct links *l, struct link *k, struct buf *path)
 	while (k->state == MAKING)
 		pthread_cond_wait(&l->done, &l->lock);
 	result = k->state == MADE ? LINKS_NEXT : LINKS_FAILED;
-	if (result == LINKS_NEXT &&
-		buf_append(path, k->path.p, k->path.n) != 0)
+	if (result == LINKS_NEXT && buf_append(path, k->path.p, k->path.n) != 0)
 		result = -ENOMEM;
 	k->users--;
 	drop_if_done(l, k);
@@ -187,11 +186,10 @@ links_done(struct links *l, const uint8_t group[16], struct span path)
 	pthread_mutex_lock(&l->lock);
 	k = *place_of(l, group);
 	if (k) {
-		k->state = path.n > 0 &&
-					   buf_append(&k->path, path.p,
-						   path.n) == 0
-				   ? MADE
-				   : LOST;
+		k->state =
+			path.n > 0 && buf_append(&k->path, path.p, path.n) == 0
+				? MADE
+				: LOST;
 		pthread_cond_broadcast(&l->done);
 		drop_if_done(l, k);
 	}

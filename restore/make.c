@@ -57,8 +57,8 @@ make_plain(int fd)
 static int
 open_dir(const struct dir *dir, const struct item *item)
 {
-	return io_openat(dir->fd, item->name,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	return io_openat(
+		dir->fd, item->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
 /* A directory of this name that is there and may be filled. */
@@ -119,8 +119,8 @@ create_file(struct run *run, const struct dir *dir, const struct item *item,
 		fd = io_openat(dir->fd, item->name, flags, MODE_NEW);
 	}
 	if (fd < 0)
-		return fault_errno(f, FAULT_IO, fd, item->name,
-			"the file cannot be made");
+		return fault_errno(
+			f, FAULT_IO, fd, item->name, "the file cannot be made");
 	return fd;
 }
 
@@ -189,8 +189,8 @@ fill_file(struct run *run, int fd, const struct item *item, uint64_t *bytes,
 		return fault_set(f, FAULT_INTERNAL, item->name, NULL);
 	err = set_length(fd, item, f);
 	if (err == 0)
-		err = write_range(&file, fd, item, 0, item->place.entry.size,
-			bytes, f);
+		err = write_range(
+			&file, fd, item, 0, item->place.entry.size, bytes, f);
 	file_close(&file);
 	return err;
 }
@@ -384,8 +384,8 @@ link_to(struct run *run, const char *first, const struct dir *dir,
 	err = open_parent(run, &first, &fd);
 	if (err < 0)
 		return err;
-	if (linkat(fd >= 0 ? fd : run->rootfd, first, dir->fd, item->name,
-		    0) != 0)
+	if (linkat(fd >= 0 ? fd : run->rootfd, first, dir->fd, item->name, 0) !=
+		0)
 		return -errno;
 	return 0;
 }
@@ -550,8 +550,8 @@ big_fail(struct big *big, const struct fault *f)
 }
 
 void
-make_big_part(struct big *big, uint64_t from, uint64_t to,
-	struct restore_report *did)
+make_big_part(
+	struct big *big, uint64_t from, uint64_t to, struct restore_report *did)
 {
 	struct fault f = {0};
 

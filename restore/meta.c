@@ -71,8 +71,7 @@ set_mode(struct state *s)
 	if (at->fd >= 0)
 		r = fchmod(at->fd, s->mode);
 	else
-		r = fchmodat(at->dirfd, at->name, s->mode,
-			AT_SYMLINK_NOFOLLOW);
+		r = fchmodat(at->dirfd, at->name, s->mode, AT_SYMLINK_NOFOLLOW);
 	if (r != 0)
 		lost(s, RESTORE_MODE, -errno);
 }
@@ -174,8 +173,8 @@ times_differ(const struct state *s, const struct timespec *want)
 	if (s->at->fd >= 0)
 		r = fstat(s->at->fd, &st);
 	else
-		r = fstatat(s->at->dirfd, s->at->name, &st,
-			AT_SYMLINK_NOFOLLOW);
+		r = fstatat(
+			s->at->dirfd, s->at->name, &st, AT_SYMLINK_NOFOLLOW);
 	return r != 0 || st.st_mtim.tv_sec != want->tv_sec ||
 	       st.st_mtim.tv_nsec != want->tv_nsec;
 }
@@ -216,8 +215,8 @@ set_times(struct state *s)
 }
 
 void
-meta_apply(struct run *run, const struct meta_at *at,
-	const struct place *place, struct restore_report *did)
+meta_apply(struct run *run, const struct meta_at *at, const struct place *place,
+	struct restore_report *did)
 {
 	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
 	struct state s = {run, at, place, did, place->entry.mode};

@@ -347,8 +347,7 @@ judge(const struct run *run, struct fault *f)
 	lost += r->attrs_damaged;
 	if (lost > 0)
 		return fault_set(f, FAULT_RESTORE_INCOMPLETE, target,
-			"%llu inodes lack metadata",
-			(unsigned long long)lost);
+			"%llu inodes lack metadata", (unsigned long long)lost);
 	return 0;
 }
 

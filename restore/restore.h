@@ -46,7 +46,7 @@ struct restore_report {
 	uint64_t symlinks;
 	uint64_t specials;   /* FIFOs, sockets, devices */
 	uint64_t hard_links; /* names beyond the first of an inode */
-	uint64_t bytes;      /* written */
+	uint64_t bytes;	     /* written */
 
 	/* Left out, each told through problem. */
 	uint64_t failed;

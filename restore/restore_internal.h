@@ -23,9 +23,9 @@ struct links;
 struct dir {
 	struct dir *parent;
 	struct place place;
-	bool bare;         /* not of the snapshot: no metadata */
-	bool created;      /* by this run */
-	gid_t group;       /* its own */
+	bool bare;	   /* not of the snapshot: no metadata */
+	bool created;	   /* by this run */
+	gid_t group;	   /* its own */
 	gid_t child_group; /* that a new inode in it gets; -1: not known */
 	dev_t dev;
 	ino_t ino;
@@ -35,15 +35,15 @@ struct dir {
 
 	/* Of the walker alone. */
 	struct place_dir *listing; /* open, or NULL: then begin at index */
-	uint64_t index, part;      /* next entry; where this part began */
-	bool second;               /* directories of the part, after files */
-	bool ended;                /* this part is the last */
+	uint64_t index, part;	   /* next entry; where this part began */
+	bool second;		   /* directories of the part, after files */
+	bool ended;		   /* this part is the last */
 
 	/* Protected by the run's lock, fd while units is above 0 excepted. */
 	int fd;
 	unsigned int units;   /* at work in it */
 	unsigned int pending; /* units, child directories, the walker */
-	bool spill;           /* close fd when units is 0 */
+	bool spill;	      /* close fd when units is 0 */
 };
 
 /* An entry to be made in a directory. */
@@ -59,7 +59,7 @@ struct run {
 	struct pool *pool;
 	struct links *links;
 	int rootfd; /* the target, for links */
-	uid_t uid; /* what new inodes get */
+	uid_t uid;  /* what new inodes get */
 	gid_t gid;
 	bool root;
 	struct restore_progress total; /* constant */
@@ -118,8 +118,8 @@ must_check int make_dir(struct run *run, const struct dir *dir,
 /* Take away from a directory what new inodes would inherit. */
 void make_plain(int fd);
 /* Make whatever else an item is, with content and metadata. */
-void make_item(struct run *run, const struct dir *dir,
-	const struct item *item, struct restore_report *did);
+void make_item(struct run *run, const struct dir *dir, const struct item *item,
+	struct restore_report *did);
 
 /* A file in parts, by several workers. */
 struct big;
@@ -160,9 +160,9 @@ must_check int links_create(struct links **ret);
 void links_free(struct links *links);
 
 enum links_role {
-	LINKS_FIRST,  /* make the inode, then call links_done */
-	LINKS_NEXT,   /* link to the path that was handed out */
-	LINKS_FAILED  /* the first could not be made */
+	LINKS_FIRST, /* make the inode, then call links_done */
+	LINKS_NEXT,  /* link to the path that was handed out */
+	LINKS_FAILED /* the first could not be made */
 };
 
 /*
@@ -172,7 +172,6 @@ enum links_role {
 must_check int links_ask(struct links *links, const uint8_t group[16],
 	uint32_t count, struct buf *path);
 /* path: of the inode that was made; empty: it failed. */
-void links_done(struct links *links, const uint8_t group[16],
-	struct span path);
+void links_done(struct links *links, const uint8_t group[16], struct span path);
 
 #endif

@@ -249,8 +249,7 @@ give_item(struct walker *w, struct dir *d, const struct item *item)
 /* ---- in and out of directories ---- */
 
 static struct dir *
-dir_new(struct run *run, struct dir *parent, const struct place *place,
-	int fd)
+dir_new(struct run *run, struct dir *parent, const struct place *place, int fd)
 {
 	struct dir *d = mem_zalloc(sizeof(*d));
 	struct stat st;
@@ -329,8 +328,7 @@ skip_dir(struct run *run, struct dir *d, const struct item *item,
 	run_problem(run, d, item->name, item->name_len, f);
 	if (run_is_fatal(f->err))
 		run_fatal(run, f);
-	run_add(run, &did, item->place.entry.below + 1,
-		item->place.entry.size);
+	run_add(run, &did, item->place.entry.below + 1, item->place.entry.size);
 }
 
 /* The directory that the walker is in from now on: d when it failed. */
@@ -344,8 +342,7 @@ enter(struct run *run, struct dir *d, const struct item *item)
 
 	if (d->depth >= LIMIT_PATH_DEPTH)
 		fd = fault_set(&f, FAULT_LIMIT_EXCEEDED, item->name,
-			"it lies deeper than %u directories",
-			LIMIT_PATH_DEPTH);
+			"it lies deeper than %u directories", LIMIT_PATH_DEPTH);
 	else
 		fd = make_dir(run, d, item, &created, &f);
 	if (fd < 0) {

@@ -31,7 +31,7 @@ struct entry {
 	/* Protected by the shard's lock. */
 	enum state state;
 	unsigned int holds;
-	struct entry *next;        /* of its bucket */
+	struct entry *next;	     /* of its bucket */
 	struct entry *newer, *older; /* of the unused list, holds == 0 */
 	/* Set before the state leaves LOADING, then constant. */
 	struct cache_fill fill;
@@ -127,8 +127,8 @@ find(struct shard *s, struct cache_key key)
 {
 	struct entry *e = *bucket_of(s, key);
 
-	while (e && (e->key.ordinal != key.ordinal ||
-			    e->key.block != key.block))
+	while (e &&
+		(e->key.ordinal != key.ordinal || e->key.block != key.block))
 		e = e->next;
 	return e;
 }
@@ -244,8 +244,8 @@ hold(struct shard *s, struct entry *e)
 }
 
 int
-cache_get(struct cache *c, struct cache_key key, cache_load_fn *load,
-	void *ctx, struct cache_block **ret, struct fault *f)
+cache_get(struct cache *c, struct cache_key key, cache_load_fn *load, void *ctx,
+	struct cache_block **ret, struct fault *f)
 {
 	struct shard *s = shard_of(c, key);
 	struct entry *e;

@@ -56,9 +56,8 @@ file_close(struct file *file)
 bool
 file_is_lost(const struct place *place)
 {
-	return place->entry.kind == FILE_REGULAR &&
-	       place->entry.content == 0 && place->entry.size > 0 &&
-	       (place->entry.flags & DIRENT_UNREAD);
+	return place->entry.kind == FILE_REGULAR && place->entry.content == 0 &&
+	       place->entry.size > 0 && (place->entry.flags & DIRENT_UNREAD);
 }
 
 /* ---- nodes ---- */
@@ -103,8 +102,8 @@ node_hot(struct file *file, const struct node_want *want)
 }
 
 static int
-node_load(struct file *file, const struct node_want *want,
-	struct file_node *n, struct fault *f)
+node_load(struct file *file, const struct node_want *want, struct file_node *n,
+	struct fault *f)
 {
 	int err;
 
@@ -119,8 +118,7 @@ node_load(struct file *file, const struct node_want *want,
 		(want->length == 0 || n->content.length == want->length))
 		return 0;
 	view_object_put(&n->object);
-	return view_object_bad(
-		&want->ref, f, "the content node does not read");
+	return view_object_bad(&want->ref, f, "the content node does not read");
 }
 
 /* Hold a node; it becomes the hot one of its level. */
@@ -235,8 +233,8 @@ struct walk {
 static int
 tell(struct walk *w, const uint8_t *bytes, uint64_t n)
 {
-	const struct file_piece piece = {w->at, n,
-		{bytes, bytes ? (size_t)n : 0}};
+	const struct file_piece piece = {
+		w->at, n, {bytes, bytes ? (size_t)n : 0}};
 
 	w->at += n;
 	return w->fn(w->ctx, &piece);
@@ -250,8 +248,8 @@ least(uint64_t a, uint64_t b)
 
 /* A chunk that stands at start, once or several times, up to end. */
 static int
-walk_chunk(struct walk *w, const struct ref *ref, uint64_t start,
-	uint64_t end, uint64_t length)
+walk_chunk(struct walk *w, const struct ref *ref, uint64_t start, uint64_t end,
+	uint64_t length)
 {
 	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
 	int err;
@@ -281,8 +279,8 @@ walk_leaf(struct walk *w, const struct file_node *n, struct content_entry e)
 
 	for (;;) {
 		if (e.kind == CONTENT_HOLE) {
-			err = tell(w, NULL,
-				least(n->from + e.end, w->to) - w->at);
+			err = tell(
+				w, NULL, least(n->from + e.end, w->to) - w->at);
 		} else {
 			struct ref ref = view_object_ref(&n->object, e.slot);
 
@@ -309,8 +307,8 @@ walk_nodes(struct walk *w)
 		if (n->content.level == 0)
 			err = walk_leaf(w, n, e);
 		else
-			err = tell(w, NULL,
-				least(n->from + e.end, w->to) - w->at);
+			err = tell(
+				w, NULL, least(n->from + e.end, w->to) - w->at);
 		node_put(w->file, n);
 	}
 	return err;
@@ -331,8 +329,8 @@ file_walk(struct file *file, uint64_t from, uint64_t to, file_piece_fn *fn,
 	if (e->content == 0)
 		return tell(&w, NULL, w.to - w.at);
 	if (e->content == OBJECT_CHUNK)
-		return walk_chunk(&w, &file->place.content, 0, e->size,
-			e->size);
+		return walk_chunk(
+			&w, &file->place.content, 0, e->size, e->size);
 	return walk_nodes(&w);
 }
 
@@ -387,8 +385,8 @@ file_prefetch(struct file *file, uint64_t offset, size_t n)
 /* ---- data and holes ---- */
 
 int
-file_run(struct file *file, uint64_t offset, bool *ret_data,
-	uint64_t *ret_end, struct fault *f)
+file_run(struct file *file, uint64_t offset, bool *ret_data, uint64_t *ret_end,
+	struct fault *f)
 {
 	const struct dirent_rec *d = &file->place.entry;
 	struct content_entry e;
@@ -448,8 +446,8 @@ file_seek(struct file *file, uint64_t offset, bool data, uint64_t *ret,
 
 /* Called for FILE_LEVELS levels at the most: each child's is one less. */
 static int
-count_node(struct file *file, const struct node_want *want,
-	unsigned int *nodes, uint64_t *sum, struct fault *f)
+count_node(struct file *file, const struct node_want *want, unsigned int *nodes,
+	uint64_t *sum, struct fault *f)
 {
 	struct file_node *n;
 	int err = 0;
@@ -476,8 +474,8 @@ count_node(struct file *file, const struct node_want *want,
 }
 
 int
-file_allocated(struct file *file, unsigned int nodes, uint64_t *ret,
-	struct fault *f)
+file_allocated(
+	struct file *file, unsigned int nodes, uint64_t *ret, struct fault *f)
 {
 	const struct dirent_rec *d = &file->place.entry;
 	const struct node_want top = {.ref = file->place.content};

@@ -36,8 +36,8 @@ struct file {
  * *file is the caller's memory, uninitialised; nothing is read yet. -EISDIR
  * for a directory, -EINVAL for other kinds; then it needs no close.
  */
-must_check int file_open(struct view_snap *s, const struct place *place,
-	struct file *file);
+must_check int file_open(
+	struct view_snap *s, const struct place *place, struct file *file);
 void file_close(struct file *file);
 
 /*
@@ -94,7 +94,7 @@ must_check int file_seek(struct file *file, uint64_t offset, bool data,
  * Bytes that are data, as du counts: at most nodes (at least 1) content
  * nodes are read, and what lies below others counts as data.
  */
-must_check int file_allocated(struct file *file, unsigned int nodes,
-	uint64_t *ret, struct fault *f);
+must_check int file_allocated(
+	struct file *file, unsigned int nodes, uint64_t *ret, struct fault *f);
 
 #endif

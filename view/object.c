@@ -15,8 +15,8 @@
 
 #include "keys/id.h"
 #include "util/mem.h"
-#include "view/packset.h"
 #include "view/object_internal.h"
+#include "view/packset.h"
 #include "view/view_internal.h"
 
 /* References that are decoded on the stack: 2.5 KiB. */
@@ -149,8 +149,7 @@ within_limits(const struct pack_row *row)
 {
 	if (row->type == OBJECT_CHUNK)
 		return row->length <= FORMAT_CHUNK_MAX && row->refs == 0;
-	return row->length <= FORMAT_OBJECT_MAX &&
-	       row->refs <= FORMAT_REFS_MAX;
+	return row->length <= FORMAT_OBJECT_MAX && row->refs <= FORMAT_REFS_MAX;
 }
 
 static int
@@ -167,8 +166,9 @@ check_id(const struct packset_pack *pack, const struct pack_row *row,
 			return fault_set(f, FAULT_NO_MEMORY, name, NULL);
 	}
 	for (uint32_t i = 0; i < o->refs; i++) {
-		if (pack_ref_decode(span_of(o->rows.p + (size_t)i * PACK_REF_SIZE,
-					    PACK_REF_SIZE),
+		if (pack_ref_decode(
+			    span_of(o->rows.p + (size_t)i * PACK_REF_SIZE,
+				    PACK_REF_SIZE),
 			    &refs[i]) != 0)
 			return fault_set(f, FAULT_OBJECT_DAMAGED, name,
 				"reference %" PRIu32 " does not read", i);
@@ -194,16 +194,15 @@ cut_object(const struct packset_pack *pack, const struct pack_row *row,
 	o->content = span_of(o->block->plain.p + row->offset, row->length);
 	o->rows = span_of(NULL, 0);
 	if (row->refs > 0)
-		o->rows = span_of(o->block->refs.p +
-					  (size_t)row->first_ref * PACK_REF_SIZE,
+		o->rows = span_of(o->block->refs.p + (size_t)row->first_ref *
+							     PACK_REF_SIZE,
 			(size_t)row->refs * PACK_REF_SIZE);
 	if (atomic_load_explicit(seen, memory_order_relaxed) == addr.row + 1)
 		return 0;
 	name_of(name, addr);
 	err = check_id(pack, row, o, name, f);
 	if (err == 0)
-		atomic_store_explicit(
-			seen, addr.row + 1, memory_order_relaxed);
+		atomic_store_explicit(seen, addr.row + 1, memory_order_relaxed);
 	return err;
 }
 
@@ -317,15 +316,15 @@ view_object(struct view_snap *s, const struct ref *ref, unsigned int types,
 }
 
 int
-view_object_at(struct view_snap *s, struct addr addr,
-	struct view_object *ret, struct id *ret_id, struct fault *f)
+view_object_at(struct view_snap *s, struct addr addr, struct view_object *ret,
+	struct id *ret_id, struct fault *f)
 {
 	return get_object(s, addr, NULL, ret, ret_id, f);
 }
 
 int
-view_pack_rows(struct view_snap *s, uint32_t ordinal, uint32_t *ret,
-	struct fault *f)
+view_pack_rows(
+	struct view_snap *s, uint32_t ordinal, uint32_t *ret, struct fault *f)
 {
 	struct packset_pack *pack;
 	int err;

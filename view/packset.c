@@ -28,7 +28,7 @@ struct entry {
 	/* Protected by the set's lock. */
 	enum state state;
 	unsigned int holds;
-	struct entry *next;          /* of its bucket */
+	struct entry *next;	     /* of its bucket */
 	struct entry *newer, *older; /* of the unused list, holds == 0 */
 	/* Set before the state leaves OPENING. */
 	int err;
@@ -154,8 +154,8 @@ open_key(struct packset *set, struct packset_pack *pack, struct fault *f)
 		return fault_set(f, FAULT_NO_MEMORY, name,
 			"there is no room left for keys");
 	if (pack_key_open(&pack->keys->pack, header, epoch) != 0)
-		return fault_set(f, FAULT_PACK_DAMAGED, name,
-			"its key does not open");
+		return fault_set(
+			f, FAULT_PACK_DAMAGED, name, "its key does not open");
 	memcpy(pack->keys->context, header.p, sizeof(pack->keys->context));
 	return 0;
 }
@@ -168,8 +168,8 @@ open_pack(struct packset *set, struct packset_pack *pack,
 	char name[32];
 	int err;
 
-	err = packs_open(set->storefd, set->store, want->ordinal,
-		&want->root, &pack->file, f);
+	err = packs_open(set->storefd, set->store, want->ordinal, &want->root,
+		&pack->file, f);
 	if (err < 0)
 		return err;
 	snprintf(name, sizeof(name), "pack %" PRIu32, want->ordinal);
@@ -228,8 +228,8 @@ entry_add(struct packset *set, const struct packset_want *want)
 
 /* The one thread that opens; the lock is not held. */
 static void
-open_entry(struct packset *set, struct entry *e,
-	const struct packset_want *want)
+open_entry(
+	struct packset *set, struct entry *e, const struct packset_want *want)
 {
 	e->err = open_pack(set, &e->pack, want, &e->fault);
 	pthread_mutex_lock(&set->lock);
@@ -262,9 +262,8 @@ packset_get(struct packset *set, const struct packset_want *want,
 	if (mine)
 		open_entry(set, e, want);
 	/* One ordinal has one compartment: the opener checked its own. */
-	if (e->err == 0 &&
-		packs_header_peek(e->pack.file)->compartment !=
-			want->compartment) {
+	if (e->err == 0 && packs_header_peek(e->pack.file)->compartment !=
+				   want->compartment) {
 		packset_put(set, &e->pack);
 		return fault_set(f, FAULT_PACK_FOREIGN, NULL,
 			"pack %" PRIu32 " is of another compartment",

@@ -51,9 +51,8 @@ void packset_free(struct packset *set);
  * pack-foreign (another compartment), key-missing (its epoch was not opened),
  * pack-damaged (its key does not open).
  */
-must_check int packset_get(struct packset *set,
-	const struct packset_want *want, struct packset_pack **ret,
-	struct fault *f);
+must_check int packset_get(struct packset *set, const struct packset_want *want,
+	struct packset_pack **ret, struct fault *f);
 
 /* End a hold. */
 void packset_put(struct packset *set, struct packset_pack *pack);

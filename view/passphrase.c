@@ -147,8 +147,8 @@ passphrase_read(const char *file, const char *prompt, struct passphrase *ret,
 		/* With the old handler back: most end the process here. */
 		kill(getpid(), sig);
 		if (sig != SIGTSTP && sig != SIGTTIN && sig != SIGTTOU)
-			return fault_set(f, FAULT_INTERRUPTED, "passphrase",
-				NULL);
+			return fault_set(
+				f, FAULT_INTERRUPTED, "passphrase", NULL);
 	}
 	if (err < 0)
 		return fault_errno(f, FAULT_PASSPHRASE_MISSING, err,

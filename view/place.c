@@ -26,9 +26,8 @@ place_open_page(struct view_snap *s, const struct ref *ref,
 }
 
 int
-place_open_node(struct view_snap *s, const struct ref *ref,
-	unsigned int level, struct view_object *o,
-	struct directory_node *node, struct fault *f)
+place_open_node(struct view_snap *s, const struct ref *ref, unsigned int level,
+	struct view_object *o, struct directory_node *node, struct fault *f)
 {
 	int err;
 
@@ -50,8 +49,7 @@ place_fill(struct view_snap *s, struct place *ret, uint16_t path,
 	const struct view_object *o)
 {
 	for (uint32_t i = 0; i < s->grafts; i++) {
-		if (s->graft[i].outer == path &&
-			s->graft[i].number == number) {
+		if (s->graft[i].outer == path && s->graft[i].number == number) {
 			*ret = s->top[s->graft[i].path];
 			return;
 		}
@@ -190,8 +188,7 @@ place_number(struct view_snap *s, uint16_t path, uint64_t number,
 	if (path == PLACE_ABOVE && number < s->aboves) {
 		place_above_get(s, (uint32_t)number, ret);
 		if (ret_parent)
-			place_above_get(
-				s, s->above[number].parent, ret_parent);
+			place_above_get(s, s->above[number].parent, ret_parent);
 		return 0;
 	}
 	if (path >= s->paths || number > s->top[path].entry.below)
@@ -246,8 +243,8 @@ unknown(struct span path, struct fault *f)
 
 	memcpy(text, path.p, n);
 	text[n] = '\0';
-	return fault_set(f, FAULT_PATH_UNKNOWN, text,
-		"the snapshot has no such path");
+	return fault_set(
+		f, FAULT_PATH_UNKNOWN, text, "the snapshot has no such path");
 }
 
 int

@@ -33,7 +33,7 @@
  * are empty. entry.content and entry.flags tell which references count.
  */
 struct place {
-	uint16_t path;   /* of the snapshot, or PLACE_ABOVE */
+	uint16_t path;	 /* of the snapshot, or PLACE_ABOVE */
 	uint64_t number; /* in pre-order; 0 is the path's root */
 	struct dirent_rec entry;
 	struct ref content;
@@ -68,9 +68,8 @@ must_check int place_resolve(struct view_snap *s, struct span path,
  * The entry with a number, and in *ret_parent (may be NULL) the directory it
  * lies in; its own at a root. -ESTALE (no fault is set) when there is none.
  */
-must_check int place_number(struct view_snap *s, uint16_t path,
-	uint64_t number, struct place *ret, struct place *ret_parent,
-	struct fault *f);
+must_check int place_number(struct view_snap *s, uint16_t path, uint64_t number,
+	struct place *ret, struct place *ret_parent, struct fault *f);
 
 /* ---- directories ---- */
 
@@ -91,10 +90,10 @@ struct place_dir {
 	struct view_snap *snap;
 	uint16_t path;
 	uint64_t number; /* of the next entry */
-	uint64_t index;  /* of the next entry, in this directory */
+	uint64_t index;	 /* of the next entry, in this directory */
 	bool in_page;
-	bool whole; /* false: the source did not list it, or not all */
-	uint32_t above;  /* next candidate, of a directory made up here */
+	bool whole;	/* false: the source did not list it, or not all */
+	uint32_t above; /* next candidate, of a directory made up here */
 	uint32_t parent;
 	unsigned int depth;
 	struct place_level level[PLACE_LEVELS];

@@ -160,8 +160,8 @@ add_above(struct view_snap *s, uint32_t i, struct fault *f)
 					f, FAULT_NO_MEMORY, NULL, NULL);
 			s->above = more;
 			child = s->aboves++;
-			s->above[child] = (struct view_above){
-				.parent = at, .name = name};
+			s->above[child] =
+				(struct view_above){.parent = at, .name = name};
 		}
 		at = child;
 	}

@@ -66,8 +66,7 @@ next_page(struct place_dir *d, uint64_t *skip, struct fault *f)
 			continue;
 		}
 		ref = view_object_ref(&l->object, child.index);
-		err = descend(
-			d, &ref, l->node.level == 1, l->node.level, f);
+		err = descend(d, &ref, l->node.level == 1, l->node.level, f);
 		if (err < 0)
 			return err;
 	}
@@ -127,15 +126,15 @@ place_dir_open(struct view_snap *s, const struct place *dir, uint64_t index,
 		struct span name;
 		struct place p;
 
-		while (d->index < index && place_above_next(s, d->parent,
-						   &d->above, &name, &p))
+		while (d->index < index &&
+			place_above_next(s, d->parent, &d->above, &name, &p))
 			d->index++;
 		return 0;
 	}
 	if (dir->entry.content == 0)
 		return 0;
-	err = descend(d, &dir->content, dir->entry.content == OBJECT_DIRPAGE,
-		0, f);
+	err = descend(
+		d, &dir->content, dir->entry.content == OBJECT_DIRPAGE, 0, f);
 	if (err == 0)
 		err = skip_entries(d, index, f);
 	if (err < 0)
@@ -152,8 +151,7 @@ place_dir_next(struct place_dir *d, struct span *name, struct place *ret,
 	int err;
 
 	if (d->path == PLACE_ABOVE) {
-		if (!place_above_next(
-			    d->snap, d->parent, &d->above, name, ret))
+		if (!place_above_next(d->snap, d->parent, &d->above, name, ret))
 			return 0;
 		d->index++;
 		return 1;

@@ -14,8 +14,8 @@
 must_check int place_open_page(struct view_snap *s, const struct ref *ref,
 	struct view_object *o, struct directory_page *page, struct fault *f);
 must_check int place_open_node(struct view_snap *s, const struct ref *ref,
-	unsigned int level, struct view_object *o,
-	struct directory_node *node, struct fault *f);
+	unsigned int level, struct view_object *o, struct directory_node *node,
+	struct fault *f);
 
 /* The place of an entry of a held page; entry is what was decoded. */
 void place_fill(struct view_snap *s, struct place *ret, uint16_t path,

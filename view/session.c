@@ -8,8 +8,8 @@
 #include "view/passphrase.h"
 
 int
-session_open(const char *dir, const char *file, size_t cache,
-	struct session *s, struct fault *f)
+session_open(const char *dir, const char *file, size_t cache, struct session *s,
+	struct fault *f)
 {
 	_cleanup_secret_ struct passphrase *p = NULL;
 	int err;
@@ -25,8 +25,8 @@ session_open(const char *dir, const char *file, size_t cache,
 	if (err == 0)
 		err = unlock_store(s->store, passphrase_span(p), &s->access, f);
 	if (err == 0)
-		err = snapshots_load(s->store, unlock_log_key(s->access),
-			&s->snapshots, f);
+		err = snapshots_load(
+			s->store, unlock_log_key(s->access), &s->snapshots, f);
 	if (err == 0)
 		err = view_open(s->store, s->access, cache, &s->view, f);
 	return err;

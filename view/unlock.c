@@ -130,8 +130,8 @@ try_copies(struct trial *t, struct fault *f)
 		if (strncmp(d->d_name, "recipient-", 10) != 0)
 			continue;
 		buf_clear(&blob);
-		if (io_read_file(dirfd(dir), d->d_name,
-			    KEYBLOB_RECIPIENT_SIZE, &blob) == 0)
+		if (io_read_file(dirfd(dir), d->d_name, KEYBLOB_RECIPIENT_SIZE,
+			    &blob) == 0)
 			err = try_blob(t, buf_span(&blob), f);
 	}
 	return err;
@@ -240,8 +240,8 @@ add_epoch(struct access *a, struct store *st, const struct recipient *r,
 		return err;
 	if (a->n_epochs == 0)
 		a->log_key = e->log_key;
-	else if (!digest_equal(a->log_key.b, e->log_key.b,
-			 sizeof(a->log_key.b)))
+	else if (!digest_equal(
+			 a->log_key.b, e->log_key.b, sizeof(a->log_key.b)))
 		return fault_set(f, FAULT_KEY_DAMAGED, "epochs",
 			"two of them differ in the log key");
 	a->n_epochs++;

@@ -63,8 +63,8 @@ view_stats(struct view *v)
 /* ---- snapshots ---- */
 
 static struct place
-root_place(const struct view_object *o, uint32_t i,
-	const struct snaproot_path *p)
+root_place(
+	const struct view_object *o, uint32_t i, const struct snaproot_path *p)
 {
 	struct place at = {.path = (uint16_t)i, .entry = p->entry};
 

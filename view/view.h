@@ -88,7 +88,8 @@ struct view_object {
 	struct view *view;
 };
 #define VIEW_OBJECT_NONE                                                       \
-	((struct view_object){OBJECT_CHUNK, 0, {NULL, 0}, {NULL, 0}, NULL, NULL})
+	((struct view_object){                                                 \
+		OBJECT_CHUNK, 0, {NULL, 0}, {NULL, 0}, NULL, NULL})
 #define _cleanup_view_object_ _cleanup_(view_object_put)
 
 /* A set of object types. */
@@ -108,8 +109,8 @@ must_check int view_object_at(struct view_snap *s, struct addr addr,
 	struct view_object *ret, struct id *ret_id, struct fault *f);
 
 /* Rows of a pack of the snapshot: addresses of its objects are below that. */
-must_check int view_pack_rows(struct view_snap *s, uint32_t ordinal,
-	uint32_t *ret, struct fault *f);
+must_check int view_pack_rows(
+	struct view_snap *s, uint32_t ordinal, uint32_t *ret, struct fault *f);
 
 /* End a hold. An object that holds nothing is fine. */
 void view_object_put(struct view_object *o);
@@ -125,11 +126,10 @@ uint64_t view_problems(const struct view_snap *s);
  * returned. Faults: those of view_object.
  */
 typedef int view_problem_fn(void *ctx, const struct problem *problem);
-must_check int view_problems_each(struct view_snap *s, view_problem_fn *fn,
-	void *ctx, struct fault *f);
+must_check int view_problems_each(
+	struct view_snap *s, view_problem_fn *fn, void *ctx, struct fault *f);
 
 /* Note that what an object says makes no sense; returns the errno. */
-int view_object_bad(
-	const struct ref *ref, struct fault *f, const char *what);
+int view_object_bad(const struct ref *ref, struct fault *f, const char *what);
 
 #endif

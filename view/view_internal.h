@@ -34,8 +34,8 @@ struct view_snap {
 	struct ref root;
 
 	uint32_t paths;
-	struct place *top;   /* entry of each path's root */
-	struct span *path;   /* borrows text */
+	struct place *top; /* entry of each path's root */
+	struct span *path; /* borrows text */
 	uint8_t *text;
 	/* Of several paths only. */
 	uint32_t aboves;

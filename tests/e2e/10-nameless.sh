@@ -45,7 +45,7 @@ cat >"$SCRATCH/look.py" <<'END'
 import os, sys
 needles = []
 for word in sys.argv[2].split():
-    for form in (word, word.lower(), word[:10]):
+    for form in (word, word.lower(), word[:8]):
         needles += [form.encode(), form.encode("utf-16-le"),
                     form.encode().hex().encode(), form.encode()[::-1]]
 bad = 0

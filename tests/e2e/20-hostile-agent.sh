@@ -21,7 +21,7 @@ cp "$OUT" "$SCRATCH/before"
 	[ "$kind" != honest ] || continue
 	export HOSTILE="$kind"
 	expect_status 1 /usr/bin/time -o "$SCRATCH/kib" -q -f %M \
-		"$MUNIMENT" pull --store "$store" --source "s-$kind" --agent "$agent" /
+		timeout 60 "$MUNIMENT" pull --store "$store" --source "s-$kind" --agent "$agent" /
 	one_line_error
 	expect_stderr "\[$refusal\]"
 	# One process of several; all of them stay below 256 MiB.
@@ -32,7 +32,7 @@ done
 export HOSTILE=truncated
 for n in $(seq 1 7 420); do
 	export HOSTILE_AT="$n"
-	expect_status 1 "$MUNIMENT" pull --store "$store" --source t \
+	expect_status 1 timeout 60 "$MUNIMENT" pull --store "$store" --source t \
 		--agent "$agent" /
 	one_line_error
 done

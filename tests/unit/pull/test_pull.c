@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define PHRASE "unit test"
 
@@ -324,10 +325,34 @@ second_pull_reads_nothing(void)
 	CHECK_EQ(a.packs, b.packs);
 }
 
+/* What changed within two seconds before its reading may change again unseen:
+ * it is read again. Tried until the machine was quick enough to tell. */
+static void
+fresh_files_are_not_trusted(void)
+{
+	struct pull_result a, b;
+	time_t start;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		start = time(NULL);
+		put("fresh", bytes, 1000 + (size_t)i, 0);
+		if (!do_pull(&a) || !do_pull(&b))
+			return;
+		if (time(NULL) - start <= 1)
+			break;
+	}
+	CHECK_EQ(b.counts.bytes_read, 1000 + i);
+	sleep(3);
+	if (!do_pull(&a) || !do_pull(&b))
+		return;
+	CHECK_EQ(b.counts.bytes_read, 0);
+}
+
 static void
 manifest_shrinks_with_the_tree(void)
 {
-	static const char *const gone[] = { "large", "image.img", "zeros",
+	static const char *const gone[] = { "fresh", "large", "image.img", "zeros",
 		"repeats.db", "holes", "edge", "tail" };
 	char path[1024];
 	struct pull_result before, after;
@@ -421,6 +446,7 @@ main(int argc, char **argv)
 	static const struct check_test tests[] = {
 		TEST(contents_come_back),
 		TEST(second_pull_reads_nothing),
+		TEST(fresh_files_are_not_trusted),
 		TEST(manifest_shrinks_with_the_tree),
 		TEST(large_directory_costs_what_changed),
 		TEST(lost_memory_costs_time_only),

@@ -115,8 +115,8 @@ symlink_to(struct made *m, const char *name, const char *target)
 	e.e.content = OBJECT_LINK;
 	e.e.mode = 0777;
 	e.e.size = strlen(target);
-	e.content = made_object(
-		m, OBJECT_LINK, target, strlen(target), NULL, 0);
+	e.content =
+		made_object(m, OBJECT_LINK, target, strlen(target), NULL, 0);
 	return e;
 }
 
@@ -199,10 +199,9 @@ kinds_and_links(void)
 	CHECK(has_text("out2/plain", "plain"));
 	CHECK_EQ(restore(snap, "dir/plain", "out3", false, &r, &t, &f), 0);
 	CHECK(has_text("out3/plain", "plain"));
-	CHECK_EQ(restore(snap, "dir/plain", "out3", false, &r, &t, &f),
-		-EEXIST);
-	CHECK_EQ(restore(snap, "dir/none", "out4", false, &r, &t, &f),
-		-ENOENT);
+	CHECK_EQ(
+		restore(snap, "dir/plain", "out3", false, &r, &t, &f), -EEXIST);
+	CHECK_EQ(restore(snap, "dir/none", "out4", false, &r, &t, &f), -ENOENT);
 	CHECK_EQ(f.code, FAULT_PATH_UNKNOWN);
 	CHECK(!get_stat("out4", &a));
 	view_snap_close(snap);
@@ -356,8 +355,7 @@ big_is_whole(const char *name)
 static void
 damage_is_left_out(void)
 {
-	_cleanup_session_ struct session s = SESSION_NONE,
-					again = SESSION_NONE;
+	_cleanup_session_ struct session s = SESSION_NONE, again = SESSION_NONE;
 	struct made *m = made_begin(check_scratch());
 	struct made_entry root = made_entry("", FILE_DIRECTORY), v[4];
 	char store[LIB_PATH];

@@ -63,8 +63,8 @@ made_object(struct made *m, enum object_type type, const void *content,
 }
 
 struct ref
-made_node(struct made *m, uint8_t level, const struct made_piece *piece,
-	size_t n)
+made_node(
+	struct made *m, uint8_t level, const struct made_piece *piece, size_t n)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct content_piece *v = calloc(n, sizeof(*v));
@@ -87,8 +87,8 @@ made_node(struct made *m, uint8_t level, const struct made_piece *piece,
 struct made_entry
 made_entry(const char *name, enum file_kind kind)
 {
-	struct made_entry e = {{0}, {.kind = kind}, {{{0}}, {0, 0}},
-		{{{0}}, {0, 0}}};
+	struct made_entry e = {
+		{0}, {.kind = kind}, {{{0}}, {0, 0}}, {{{0}}, {0, 0}}};
 
 	snprintf(e.name, sizeof(e.name), "%s", name);
 	e.e.mode = kind == FILE_DIRECTORY ? 0755 : 0644;
@@ -145,10 +145,10 @@ make_page(struct made *m, const struct made_entry *v, size_t n)
 		if (e.flags & DIRENT_ATTRS)
 			refs[nrefs++] = v[i].attrs;
 		child.c.below += 1 + e.below;
-		child.c.bytes += e.kind == FILE_DIRECTORY ||
-						 e.kind == FILE_REGULAR
-					 ? e.size
-					 : 0;
+		child.c.bytes +=
+			e.kind == FILE_DIRECTORY || e.kind == FILE_REGULAR
+				? e.size
+				: 0;
 	}
 	must(directory_page_encode(&page, NULL, 0, buf_span(&rows), n) == 0,
 		"page");
@@ -191,7 +191,8 @@ made_directory(struct made *m, struct made_entry *dir, struct made_entry *v,
 	uint8_t level = 0;
 
 	must(c, "memory");
-	qsort(v, n, sizeof(*v), by_name);
+	if (n > 0)
+		qsort(v, n, sizeof(*v), by_name);
 	for (size_t i = 0; i < n || count == 0; i += per_page)
 		c[count++] = make_page(
 			m, v + i, n - i < per_page ? n - i : per_page);
@@ -255,8 +256,8 @@ made_commit(struct made *m, const char *const *path,
 		if (m->used[i])
 			ordinals[n++] = i;
 	}
-	must(LIB_OK(writer_commit(m->writer, pull, 1, LEAF_COMPLETE,
-		     ordinals, n, &body, &number, &id, &f)),
+	must(LIB_OK(writer_commit(m->writer, pull, 1, LEAF_COMPLETE, ordinals,
+		     n, &body, &number, &id, &f)),
 		"commit");
 	ingest_close(m->ingest);
 	writer_close(m->writer);
@@ -285,7 +286,6 @@ made_open(const char *store, struct session *s, struct view_snap **snap)
 	close(fd);
 	must(LIB_OK(session_open(store, file, VIEW_CACHE_RESTORE, s, &f)),
 		"session");
-	must(LIB_OK(session_snapshot(
-		     s, "made@latest", snap, NULL, &path, &f)),
+	must(LIB_OK(session_snapshot(s, "made@latest", snap, NULL, &path, &f)),
 		"snapshot");
 }

@@ -65,15 +65,15 @@ make_leaf(struct made *m)
 		} else {
 			random_chunk(model + length, size);
 			v[n].piece.kind = CONTENT_DATA;
-			v[n].ref = made_object(m, OBJECT_CHUNK, model + length,
-				size, NULL, 0);
+			v[n].ref = made_object(
+				m, OBJECT_CHUNK, model + length, size, NULL, 0);
 			length += size;
 			last = size;
 		}
 		v[n++].piece.end = end_of(base);
 	}
-	return (struct made_piece){{CONTENT_DATA, length},
-		made_node(m, 0, v, n)};
+	return (struct made_piece){
+		{CONTENT_DATA, length}, made_node(m, 0, v, n)};
 }
 
 /* A node of level 1, with a hole between its leaves. */
@@ -94,8 +94,8 @@ make_middle(struct made *m)
 			v[n++].piece.end = end_of(base);
 		}
 	}
-	return (struct made_piece){{CONTENT_DATA, length},
-		made_node(m, 1, v, n)};
+	return (struct made_piece){
+		{CONTENT_DATA, length}, made_node(m, 1, v, n)};
 }
 
 static void
@@ -147,7 +147,8 @@ check_reads(struct file *file)
 
 	for (unsigned int i = 0; i < 3000; i++) {
 		uint64_t at = (uint64_t)random() % length;
-		size_t n = (size_t)random() % (i % 10 == 0 ? sizeof(buf) : 9000);
+		size_t n =
+			(size_t)random() % (i % 10 == 0 ? sizeof(buf) : 9000);
 		size_t want = n < length - at ? n : (size_t)(length - at);
 
 		memset(buf, 0xee, n);

@@ -59,8 +59,7 @@ check_one(struct view_snap *snap, const struct place *top,
 	struct place by_name, by_number, parent;
 	struct fault f = {0};
 
-	if (!CHECK_EQ(place_find(snap, top, span_str(want->name), &by_name,
-			      &f),
+	if (!CHECK_EQ(place_find(snap, top, span_str(want->name), &by_name, &f),
 		    0))
 		return;
 	CHECK_EQ(by_name.number, number);
@@ -68,8 +67,8 @@ check_one(struct view_snap *snap, const struct place *top,
 	CHECK_EQ(by_name.entry.user, want->e.user);
 	CHECK_EQ(by_name.entry.mode, want->e.mode);
 	CHECK_EQ(by_name.entry.below, want->e.below);
-	if (!CHECK_EQ(place_number(snap, 0, number, &by_number, &parent, &f),
-		    0))
+	if (!CHECK_EQ(
+		    place_number(snap, 0, number, &by_number, &parent, &f), 0))
 		return;
 	CHECK_EQ(by_number.number, number);
 	CHECK_EQ(by_number.entry.user, want->e.user);
@@ -140,8 +139,8 @@ large_directory(void)
 		check_one(snap, &top, &v[i], next);
 		next += 1 + v[i].e.below;
 		if (v[i].e.kind == FILE_DIRECTORY) {
-			CHECK_EQ(place_find(snap, &top, span_str(v[i].name),
-					 &p, &f),
+			CHECK_EQ(place_find(snap, &top, span_str(v[i].name), &p,
+					 &f),
 				0);
 			check_below(snap, &p);
 		}
@@ -183,8 +182,7 @@ resolve(struct view_snap *snap, const char *path, int want, uint16_t in,
 static void
 several_paths(void)
 {
-	static const char *const paths[] = {
-		"/srv", "/srv/data", "/var/lib/x"};
+	static const char *const paths[] = {"/srv", "/srv/data", "/var/lib/x"};
 	_cleanup_session_ struct session s = SESSION_NONE;
 	struct made *m = made_begin(check_scratch());
 	struct made_entry root[3], v[3], w[2];

@@ -63,8 +63,8 @@ opens_with_and_without_copies(void)
 	expect(store, "incorrect horse", -EKEYREJECTED, FAULT_WRONG_PASSPHRASE);
 	expect(store, "", -EKEYREJECTED, FAULT_WRONG_PASSPHRASE);
 	/* A copy that is garbage, then none at all: the ledger has it. */
-	snprintf(command, sizeof(command), "printf garbage > %s/keys/recipient-1",
-		store);
+	snprintf(command, sizeof(command),
+		"printf garbage > %s/keys/recipient-1", store);
 	CHECK_EQ(system(command), 0);
 	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
 	snprintf(command, sizeof(command), "rm -r %s/keys", store);
@@ -105,11 +105,11 @@ passphrase_files(void)
 	read_one(span_str("\n"), NULL, FAULT_PASSPHRASE_MISSING);
 	read_one(span_str(""), NULL, FAULT_PASSPHRASE_MISSING);
 	memset(large, 'a', sizeof(large) - 1);
-	read_one(span_of(large, PASSPHRASE_MAX + 1), NULL,
-		FAULT_LIMIT_EXCEEDED);
+	read_one(
+		span_of(large, PASSPHRASE_MAX + 1), NULL, FAULT_LIMIT_EXCEEDED);
 	large[PASSPHRASE_MAX] = '\n';
-	read_one(span_of(large, PASSPHRASE_MAX + 2), NULL,
-		FAULT_LIMIT_EXCEEDED);
+	read_one(
+		span_of(large, PASSPHRASE_MAX + 2), NULL, FAULT_LIMIT_EXCEEDED);
 	large[PASSPHRASE_MAX + 1] = '\0';
 	large[PASSPHRASE_MAX] = '\0';
 	read_one(span_of(large, PASSPHRASE_MAX), large, FAULT_NONE);
