@@ -56,8 +56,25 @@ is_device(const struct dirent_rec *e)
 	return e->kind == FILE_CHAR || e->kind == FILE_BLOCK;
 }
 
+static void
+print_owner(struct span name, uint32_t number)
+{
+	char shown[16];
+
+	if (name.n > 0 && name.n <= 8) {
+		printf("%*s", (int)(8 - name.n), "");
+		out_name(stdout, name);
+	} else if (name.n > 0) {
+		out_name(stdout, name);
+	} else {
+		snprintf(shown, sizeof(shown), "%" PRIu32, number);
+		printf("%8s", shown);
+	}
+	putchar(' ');
+}
+
 void
-entry_print(const struct list_entry *e)
+entry_print(const struct list_entry *e, const struct entry_owner *o)
 {
 	const struct dirent_rec *d = &e->place->entry;
 	char mode[11], when[OUT_TIME], size[32];
@@ -69,8 +86,10 @@ entry_print(const struct list_entry *e)
 			d->minor);
 	else
 		snprintf(size, sizeof(size), "%" PRIu64, d->size);
-	printf("%s%c %5" PRIu32 " %5" PRIu32 " %12s %s ", mode, mark(d),
-		d->user, d->group, size, when);
+	printf("%s%c ", mode, mark(d));
+	print_owner(o->user, d->user);
+	print_owner(o->group, d->group);
+	printf("%12s %s ", size, when);
 	out_name(stdout, e->name.n > 0 ? e->name : span_str("/"));
 	if (d->kind == FILE_SYMLINK) {
 		fputs(" -> ", stdout);
@@ -103,7 +122,8 @@ add_details(struct json *j, const struct list_entry *e)
 }
 
 int
-entry_json(const struct list_entry *e, struct fault *f)
+entry_json(const struct list_entry *e, const struct entry_owner *o,
+	struct fault *f)
 {
 	_cleanup_json_ struct json j = json_new();
 	const struct dirent_rec *d = &e->place->entry;
@@ -115,6 +135,10 @@ entry_json(const struct list_entry *e, struct fault *f)
 	json_text(&j, "mode", mode);
 	json_number(&j, "uid", d->user);
 	json_number(&j, "gid", d->group);
+	if (o->user.n > 0)
+		json_name(&j, "user", o->user);
+	if (o->group.n > 0)
+		json_name(&j, "group", o->group);
 	json_signed(&j, "mtime", d->mtime.s);
 	json_number(&j, "mtime_ns", d->mtime.ns);
 	add_details(&j, e);

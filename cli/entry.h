@@ -8,7 +8,13 @@
 #include "util/cleanup.h"
 #include "util/fault.h"
 
-void entry_print(const struct list_entry *e);
-must_check int entry_json(const struct list_entry *e, struct fault *f);
+/* Names of the owner and the group; empty: the number stands for it. */
+struct entry_owner {
+	struct span user, group;
+};
+
+void entry_print(const struct list_entry *e, const struct entry_owner *o);
+must_check int entry_json(const struct list_entry *e,
+	const struct entry_owner *o, struct fault *f);
 
 #endif

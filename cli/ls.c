@@ -14,6 +14,7 @@
 #include "cli/read.h"
 #include "cli/reason.h"
 #include "cli/below.h"
+#include "cli/owners.h"
 #include "view/passphrase.h"
 #include "view/session.h"
 
@@ -31,15 +32,26 @@ struct request {
 struct listing {
 	const struct request *q;
 	struct view_snap *snap;
+	struct owners owners;
 	struct fault *f;
 };
 
 static int
-tell(const struct listing *l, const struct list_entry *e)
+tell(struct listing *l, const struct list_entry *e)
 {
+	struct entry_owner o;
+	int err;
+
+	err = owners_name(
+		&l->owners, l->snap, e->place, OWNER_USER, &o.user, l->f);
+	if (err == 0)
+		err = owners_name(&l->owners, l->snap, e->place, OWNER_GROUP,
+			&o.group, l->f);
+	if (err < 0)
+		return err;
 	if (l->q->json)
-		return entry_json(e, l->f);
-	entry_print(e);
+		return entry_json(e, &o, l->f);
+	entry_print(e, &o);
 	return 0;
 }
 
@@ -52,7 +64,7 @@ tell_listed(void *ctx, const struct list_entry *e)
 static int
 tell_walked(void *ctx, struct span path, const struct place *p)
 {
-	const struct listing *l = ctx;
+	struct listing *l = ctx;
 	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
 	struct list_entry e = {path, p, {NULL, 0}};
 	int err;
@@ -114,9 +126,10 @@ list(struct session *s, const struct request *q, struct fault *f)
 	l.snap = snap;
 	if (q->problems)
 		return view_problems_each(snap, tell_problem, &l, f);
-	if (q->recursive)
-		return list_all(&l, path, f);
-	return list_path(snap, path, tell_listed, &l, f);
+	err = q->recursive ? list_all(&l, path, f)
+			   : list_path(snap, path, tell_listed, &l, f);
+	owners_free(&l.owners);
+	return err;
 }
 
 int

@@ -16,6 +16,9 @@
 #define RANGE_MASK 0x3ffu
 #define RANGE_MAX 4096u
 
+/* Records are written together, so many bytes at a time. */
+#define COLLECT_MAX (4u * 1024u * 1024u)
+
 /* Unchanged bytes are read again after so many days. */
 #define REREAD_AFTER 20u
 #define REREAD_SPREAD 21u
@@ -36,6 +39,7 @@ struct remember {
 	uint32_t today;
 	struct pending *pending;
 	struct buf scratch;
+	size_t collected;	/* bytes that the writer holds for us */
 };
 
 /* A range as the last pull left it. */
@@ -298,8 +302,14 @@ static void
 write_record(struct remember *r, struct span key, struct span plain)
 {
 	buf_clear(&r->scratch);
-	if (stat_seal(&r->scratch, r->keys, key, plain) == 0)
-		writer_stat_put(r->w, key, buf_span(&r->scratch));
+	if (stat_seal(&r->scratch, r->keys, key, plain) != 0)
+		return;
+	writer_stat_put(r->w, key, buf_span(&r->scratch));
+	r->collected += key.n + r->scratch.n;
+	if (r->collected < COLLECT_MAX)
+		return;
+	writer_stat_flush(r->w);
+	r->collected = 0;
 }
 
 static void

@@ -29,9 +29,9 @@
 #define LIMIT_LINK_TARGET 4095
 
 /*
- * Bytes of a passphrase or passphrase file: beyond any phrase or key file,
- * small enough for locked memory.
+ * Bytes of a passphrase or passphrase file: beyond any phrase or key file, a
+ * small part of the arena for secrets.
  */
-#define LIMIT_PASSPHRASE (1024 * 1024)
+#define LIMIT_PASSPHRASE (64 * 1024)
 
 #endif

@@ -7,10 +7,11 @@
 
 #include "util/cleanup.h"
 #include "util/fault.h"
+#include "util/limits.h"
 #include "util/span.h"
 
-/* Longest passphrase: an eighth of the arena for secrets. */
-#define PASSPHRASE_MAX (64U * 1024U)
+/* Longest passphrase. */
+#define PASSPHRASE_MAX ((unsigned int)LIMIT_PASSPHRASE)
 
 /* Lives in secmem: secmem_alloc(sizeof(struct passphrase)). */
 struct passphrase {

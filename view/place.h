@@ -18,6 +18,7 @@
 #include "format/attrs.h"
 #include "format/directory.h"
 #include "format/types.h"
+#include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/fault.h"
 #include "util/span.h"
@@ -128,6 +129,15 @@ void place_dir_close(struct place_dir *d);
  */
 must_check int place_link(struct view_snap *s, const struct place *p,
 	struct view_object *o, struct span *ret, struct fault *f);
+
+/*
+ * The name that the source had for an entry's user or group, appended to
+ * *name; nothing when it told none, and at a path's root. Searches the
+ * directory: for callers that ask once for each number. Faults: those of
+ * view_object.
+ */
+must_check int place_owner(struct view_snap *s, const struct place *p,
+	enum owner_kind kind, struct buf *name, struct fault *f);
 
 /* Extended attributes, borrowed from *o, which the caller puts. */
 must_check int place_attrs(struct view_snap *s, const struct place *p,

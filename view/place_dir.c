@@ -179,3 +179,46 @@ place_dir_close(struct place_dir *d)
 	while (d->depth > 0)
 		pop(d);
 }
+
+/* The name in the page that holds the entry with this number. */
+static int
+owner_in(struct place_dir *d, const struct place *p, enum owner_kind kind,
+	struct buf *ret, struct fault *f)
+{
+	uint32_t number =
+		kind == OWNER_USER ? p->entry.user : p->entry.group;
+	struct span name;
+	struct place at;
+	int err;
+
+	do {
+		err = place_dir_next(d, &name, &at, f);
+	} while (err > 0 && at.number != p->number);
+	if (err <= 0 ||
+		directory_owners_find(&d->page.owners, kind, number, &name))
+		return err < 0 ? err : 0;
+	if (buf_append(ret, name.p, name.n) != 0)
+		return fault_set(f, FAULT_NO_MEMORY, "owner", NULL);
+	return 0;
+}
+
+int
+place_owner(struct view_snap *s, const struct place *p, enum owner_kind kind,
+	struct buf *name, struct fault *f)
+{
+	struct place same, parent;
+	struct place_dir d;
+	int err;
+
+	if (p->path == PLACE_ABOVE || p->number == 0)
+		return 0;
+	err = place_number(s, p->path, p->number, &same, &parent, f);
+	if (err < 0)
+		return err == -ESTALE ? 0 : err;
+	err = place_dir_open(s, &parent, 0, &d, f);
+	if (err < 0)
+		return err;
+	err = owner_in(&d, p, kind, name, f);
+	place_dir_close(&d);
+	return err;
+}
