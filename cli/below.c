@@ -14,7 +14,7 @@
 
 struct level {
 	struct place dir;
-	uint64_t next;   /* entry to go on with */
+	uint64_t next;	 /* entry to go on with */
 	size_t path_len; /* of the directory's own path */
 };
 
@@ -110,8 +110,7 @@ step(struct walk *w, struct fault *f)
 }
 
 int
-below_each(const struct below_opts *o, const struct place *dir,
-	struct fault *f)
+below_each(const struct below_opts *o, const struct place *dir, struct fault *f)
 {
 	struct walk w = {.o = o};
 	int err;

@@ -28,7 +28,7 @@ struct below_opts {
 };
 
 /* Faults: those of view_object, no-memory. */
-must_check int below_each(const struct below_opts *o, const struct place *dir,
-	struct fault *f);
+must_check int below_each(
+	const struct below_opts *o, const struct place *dir, struct fault *f);
 
 #endif

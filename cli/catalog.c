@@ -22,8 +22,8 @@ load_with_passphrase(struct catalog *c, const char *file, struct fault *f)
 	if (err == 0)
 		err = unlock_store(c->store, passphrase_span(p), &access, f);
 	if (err == 0)
-		err = snapshots_load(c->store, unlock_log_key(access),
-			&c->snapshots, f);
+		err = snapshots_load(
+			c->store, unlock_log_key(access), &c->snapshots, f);
 	c->named = err == 0;
 	return err;
 }
@@ -36,8 +36,8 @@ is_refusal(const struct fault *f)
 }
 
 int
-catalog_open(const char *dir, const char *file, struct catalog *c,
-	struct fault *f)
+catalog_open(
+	const char *dir, const char *file, struct catalog *c, struct fault *f)
 {
 	_cleanup_secret_ struct vault_keys *keys = NULL;
 	int err;
@@ -45,8 +45,8 @@ catalog_open(const char *dir, const char *file, struct catalog *c,
 	err = store_open(dir, &c->store, f);
 	if (err < 0)
 		return err;
-	err = vault_keys_load(store_dirfd(c->store), store_id_peek(c->store),
-		&keys, &c->why);
+	err = vault_keys_load(
+		store_dirfd(c->store), store_id_peek(c->store), &keys, &c->why);
 	if (err == 0) {
 		c->named = true;
 		return snapshots_load(

@@ -28,8 +28,8 @@ struct catalog {
  * file, or NULL. Faults: those of store_open and snapshots_load,
  * store-foreign, wrong-passphrase.
  */
-must_check int catalog_open(const char *dir, const char *file,
-	struct catalog *c, struct fault *f);
+must_check int catalog_open(
+	const char *dir, const char *file, struct catalog *c, struct fault *f);
 void catalog_close(struct catalog *c);
 
 /* Say on stderr, in one line, that there are no names and why. */

@@ -17,8 +17,7 @@ typedef void file_fn(
 	struct census *c, int dirfd, const char *name, const struct stat *st);
 
 static void
-count_pack(
-	struct census *c, int dirfd, const char *name, const struct stat *st)
+count_pack(struct census *c, int dirfd, const char *name, const struct stat *st)
 {
 	_cleanup_close_ int fd = -1;
 	bool immutable = false;
@@ -92,8 +91,8 @@ count(struct census *c, int at, const char *folder, bool deep, file_fn *fn)
 		if (S_ISREG(st.st_mode))
 			fn(c, fd, d->d_name, &st);
 		err = deep && S_ISDIR(st.st_mode)
-			? count(c, fd, d->d_name, false, fn)
-			: 0;
+			      ? count(c, fd, d->d_name, false, fn)
+			      : 0;
 		if (err < 0)
 			return err;
 	}

@@ -35,11 +35,11 @@ look_first(const char *dir, struct fault *f)
 
 	if (snprintf(conf, sizeof(conf), "%s/store.conf", dir) >=
 		(int)sizeof(conf))
-		return fault_set(f, FAULT_USAGE, "--store",
-			"the path is too long");
+		return fault_set(
+			f, FAULT_USAGE, "--store", "the path is too long");
 	if (lstat(conf, &st) == 0)
-		return fault_set(f, FAULT_STORE_EXISTS, dir,
-			"there is a store already");
+		return fault_set(
+			f, FAULT_STORE_EXISTS, dir, "there is a store already");
 	return 0;
 }
 

@@ -87,8 +87,7 @@ set_base64(struct json *j, const char *key, struct span name)
 	snprintf(long_key, sizeof(long_key), "%s_b64", key);
 	if (text)
 		base64_encode(text, name);
-	set(j, long_key,
-		text ? json_stringn(text, BASE64_SIZE(name.n)) : NULL);
+	set(j, long_key, text ? json_stringn(text, BASE64_SIZE(name.n)) : NULL);
 }
 
 void
@@ -96,7 +95,8 @@ json_name(struct json *j, const char *key, struct span name)
 {
 	if (utf8_valid(name))
 		set(j, key,
-			json_stringn(name.n ? (const char *)name.p : "", name.n));
+			json_stringn(
+				name.n ? (const char *)name.p : "", name.n));
 	else
 		set_base64(j, key, name);
 }
@@ -112,8 +112,9 @@ void
 json_add(struct json *j, const char *key, struct json *item)
 {
 	json_array_of(j, key);
-	if (item->failed || json_array_append_new(json_object_get(j->value, key),
-				    take_ptr(&item->value)) != 0)
+	if (item->failed ||
+		json_array_append_new(json_object_get(j->value, key),
+			take_ptr(&item->value)) != 0)
 		j->failed = true;
 }
 

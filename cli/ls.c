@@ -6,15 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/below.h"
 #include "cli/entry.h"
 #include "cli/exit.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/out.h"
+#include "cli/owners.h"
 #include "cli/read.h"
 #include "cli/reason.h"
-#include "cli/below.h"
-#include "cli/owners.h"
 #include "view/passphrase.h"
 #include "view/session.h"
 
@@ -144,8 +144,11 @@ ls_main(int argc, char **argv, struct fault *f)
 		{.name = "problems", .flag = &q.problems},
 		{.name = "json", .flag = &q.json},
 	};
-	const struct options o = {.row = row, .rows = array_len(row),
-		.operands = 1, .operand = &q.what, .operand_name = "SNAPSHOT"};
+	const struct options o = {.row = row,
+		.rows = array_len(row),
+		.operands = 1,
+		.operand = &q.what,
+		.operand_name = "SNAPSHOT"};
 	int r;
 
 	r = options_read(&o, argc, argv, f);

@@ -100,7 +100,7 @@ main(int argc, char **argv)
 		return print_help(stdout);
 	if (strcmp(argv[1], "--version") == 0)
 		return puts("muniment " MUNIMENT_VERSION) < 0 ||
-			fflush(stdout) != 0;
+		       fflush(stdout) != 0;
 	if (strcmp(argv[1], "help") == 0)
 		return help(argv[2]);
 	v = verb_find(argv[1]);

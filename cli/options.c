@@ -55,8 +55,8 @@ take(const struct option_row *row, struct fault *f)
 	if (row->list)
 		return add(row->list, optarg, f);
 	if (*row->text)
-		return fault_set(f, FAULT_USAGE, row->name,
-			"the option is given twice");
+		return fault_set(
+			f, FAULT_USAGE, row->name, "the option is given twice");
 	*row->text = optarg;
 	return 0;
 }
@@ -67,16 +67,16 @@ take_operands(const struct options *o, int argc, char **argv, struct fault *f)
 	size_t given = (size_t)(argc - optind);
 
 	if (given > o->operands)
-		return fault_set(f, FAULT_USAGE, argv[optind + (int)o->operands],
-			"one word too many");
+		return fault_set(f, FAULT_USAGE,
+			argv[optind + (int)o->operands], "one word too many");
 	if (given < o->operands)
-		return fault_set(f, FAULT_USAGE, o->operand_name,
-			"it is missing");
+		return fault_set(
+			f, FAULT_USAGE, o->operand_name, "it is missing");
 	for (size_t i = 0; i < given; i++) {
 		o->operand[i] = argv[optind + (int)i];
 		if (o->operand[i][0] == '\0')
-			return fault_set(f, FAULT_USAGE, o->operand_name,
-				"it is empty");
+			return fault_set(
+				f, FAULT_USAGE, o->operand_name, "it is empty");
 	}
 	return 0;
 }

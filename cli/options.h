@@ -46,8 +46,8 @@ enum options_result {
  * Lists are freed with option_list_free in any case. Faults: usage,
  * no-memory.
  */
-must_check int options_read(const struct options *o, int argc, char **argv,
-	struct fault *f);
+must_check int options_read(
+	const struct options *o, int argc, char **argv, struct fault *f);
 
 void option_list_free(struct option_list *list);
 #define _cleanup_option_list_ _cleanup_(option_list_free)

@@ -48,7 +48,6 @@ void out_span(char dst[OUT_SPAN], int64_t seconds);
  * SHA-256 of the ledger's public key.
  */
 #define OUT_FINGERPRINT 40
-void out_fingerprint(
-	char dst[OUT_FINGERPRINT], const uint8_t ledger_pk[32]);
+void out_fingerprint(char dst[OUT_FINGERPRINT], const uint8_t ledger_pk[32]);
 
 #endif

@@ -23,8 +23,7 @@ int
 owners_name(struct owners *o, struct view_snap *s, const struct place *p,
 	enum owner_kind kind, struct span *ret, struct fault *f)
 {
-	uint32_t number =
-		kind == OWNER_USER ? p->entry.user : p->entry.group;
+	uint32_t number = kind == OWNER_USER ? p->entry.user : p->entry.group;
 	struct owners_row *row;
 	int err;
 

@@ -16,10 +16,10 @@
 #include "cli/out.h"
 #include "cli/progress.h"
 #include "cli/pull_told.h"
+#include "keys/secmem.h"
 #include "store/snapshots.h"
 #include "store/store_read.h"
 #include "store/vault_keys.h"
-#include "keys/secmem.h"
 
 #define WORKERS_MAX 16
 
@@ -69,8 +69,8 @@ find_name(const char *dir, uint64_t number, char name[SNAPSHOT_NAME])
 
 	name[0] = '\0';
 	if (store_open(dir, &st, NULL) != 0 ||
-		vault_keys_load(store_dirfd(st), store_id_peek(st), &keys,
-			NULL) != 0 ||
+		vault_keys_load(
+			store_dirfd(st), store_id_peek(st), &keys, NULL) != 0 ||
 		snapshots_load(st, &keys->log_key, &list, NULL) != 0)
 		return;
 	for (size_t i = list.n; i-- > 0;) {
@@ -94,14 +94,20 @@ pull(const struct request *q, struct fault *f)
 {
 	struct progress progress;
 	const struct tree_sink sink = {.ctx = &progress,
-		.problem = progress_problem, .progress = progress_counts};
-	const struct pull_opts o = {.store = q->store, .source = q->source,
-		.location = q->location, .ssh_config = q->ssh_config,
-		.agent = q->agent, .excludes = q->excludes.v,
+		.problem = progress_problem,
+		.progress = progress_counts};
+	const struct pull_opts o = {.store = q->store,
+		.source = q->source,
+		.location = q->location,
+		.ssh_config = q->ssh_config,
+		.agent = q->agent,
+		.excludes = q->excludes.v,
 		.nexcludes = q->excludes.n,
 		.cross_devices = q->cross_file_systems,
-		.skip_cachedirs = q->exclude_caches, .workers = workers(),
-		.sink = &sink, .stop = &stop};
+		.skip_cachedirs = q->exclude_caches,
+		.workers = workers(),
+		.sink = &sink,
+		.stop = &stop};
 	struct pull_result result = {0};
 	char name[SNAPSHOT_NAME];
 	int err;
@@ -136,8 +142,10 @@ read_request(struct request *q, int argc, char **argv, struct fault *f)
 		{.name = "agent", .text = &q->agent},
 		{.name = "json", .flag = &q->json},
 	};
-	const struct options o = {.row = row, .rows = array_len(row),
-		.operands = 1, .operand = &q->location,
+	const struct options o = {.row = row,
+		.rows = array_len(row),
+		.operands = 1,
+		.operand = &q->location,
 		.operand_name = "LOCATION"};
 	int r;
 

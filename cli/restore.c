@@ -79,8 +79,7 @@ tell_progress(void *ctx, const struct restore_progress *p)
 		return;
 	out_bytes(done, p->bytes);
 	out_bytes(total, p->bytes_total);
-	fprintf(stderr,
-		"\r\033[K%" PRIu64 " of %" PRIu64 " entries, %s of %s",
+	fprintf(stderr, "\r\033[K%" PRIu64 " of %" PRIu64 " entries, %s of %s",
 		p->entries, p->entries_total, done, total);
 	fflush(stderr);
 	t->line = true;
@@ -122,8 +121,8 @@ add_lost(struct json *j, const struct restore_report *r)
 		if (r->lost[i] == 0)
 			continue;
 		item = json_new();
-		json_text(&item, "what",
-			restore_kind_name((enum restore_kind)i));
+		json_text(
+			&item, "what", restore_kind_name((enum restore_kind)i));
 		json_number(&item, "count", r->lost[i]);
 		json_text(&item, "why", strerror(-r->why[i]));
 		json_add(j, "lost", &item);
@@ -154,10 +153,14 @@ run(struct view_snap *snap, struct span path, const struct request *q,
 	struct fault *f)
 {
 	struct told told = {.terminal = isatty(STDERR_FILENO) == 1};
-	const struct restore_opts o = {.snap = snap, .path = path,
-		.target = q->target, .overwrite = q->overwrite,
-		.problem = tell_problem, .progress = tell_progress,
-		.ctx = &told, .stop = &stop};
+	const struct restore_opts o = {.snap = snap,
+		.path = path,
+		.target = q->target,
+		.overwrite = q->overwrite,
+		.problem = tell_problem,
+		.progress = tell_progress,
+		.ctx = &told,
+		.stop = &stop};
 	struct restore_report report = {0};
 	uint64_t start = clock_mono_ns();
 	bool incomplete;
@@ -195,8 +198,10 @@ read_request(struct request *q, int argc, char **argv, struct fault *f)
 		{.name = "overwrite", .flag = &q->overwrite},
 		{.name = "json", .flag = &q->json},
 	};
-	const struct options o = {.row = row, .rows = array_len(row),
-		.operands = 1, .operand = &q->what,
+	const struct options o = {.row = row,
+		.rows = array_len(row),
+		.operands = 1,
+		.operand = &q->what,
 		.operand_name = "SNAPSHOT"};
 	int r;
 
@@ -223,8 +228,8 @@ restore_main(int argc, char **argv, struct fault *f)
 	r = read_request(&q, argc, argv, f);
 	if (r != 0)
 		return r;
-	r = session_open(q.store, passphrase_file(q.file), VIEW_CACHE_RESTORE,
-		&s, f);
+	r = session_open(
+		q.store, passphrase_file(q.file), VIEW_CACHE_RESTORE, &s, f);
 	if (r == 0)
 		r = session_snapshot(&s, q.what, &snap, NULL, &path, f);
 	if (r < 0)

@@ -124,8 +124,8 @@ add_each(void *ctx, const struct report *r, const struct snapshot *newest,
 	json_signed(&j, "age_seconds", r->now - newest->body.clock.s);
 	json_bool(&j, "complete", (newest->clear.flags & LEAF_COMPLETE) != 0);
 	json_number(&j, "problems", newest->body.problems);
-	json_time(&j, "oldest_full_read",
-		(int64_t)newest->body.oldest_day * DAY);
+	json_time(
+		&j, "oldest_full_read", (int64_t)newest->body.oldest_day * DAY);
 	json_add(ctx, "sources", &j);
 }
 
@@ -174,8 +174,7 @@ run(const char *dir, const char *file, bool as_json, struct fault *f)
 
 	err = catalog_open(dir, file, &r.catalog, f);
 	if (err == 0)
-		err = census_take(
-			store_dirfd(r.catalog.store), &r.census, f);
+		err = census_take(store_dirfd(r.catalog.store), &r.census, f);
 	if (err == 0 && !r.catalog.named)
 		catalog_warn(&r.catalog);
 	if (err == 0 && as_json)

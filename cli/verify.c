@@ -225,16 +225,16 @@ check(struct verify *v, const struct request *q, struct session *s,
 	_cleanup_store_ struct store *st = NULL;
 	_cleanup_snapshots_ struct snapshot_list names = {NULL, 0};
 	struct fault locked = {0};
-	const struct scrub_sink sink = {.ctx = v, .finding = on_finding,
-		.progress = on_progress};
+	const struct scrub_sink sink = {
+		.ctx = v, .finding = on_finding, .progress = on_progress};
 	int err, unlocked = -1;
 
 	err = store_open(q->store, &st, f);
 	if (err < 0)
 		return err;
 	if (q->read_data)
-		unlocked = session_open(q->store, passphrase_file(q->file),
-			CACHE, s, &locked);
+		unlocked = session_open(
+			q->store, passphrase_file(q->file), CACHE, s, &locked);
 	if (q->read_data && unlocked < 0 && !can_scrub(&locked)) {
 		*f = locked;
 		return unlocked;

@@ -24,8 +24,8 @@ struct verify {
 	bool named;
 	struct json report;
 	struct json findings; /* collected under "findings" and "files" */
-	uint64_t bad;         /* findings that are not harmless */
-	uint64_t files;       /* that are known to be damaged */
+	uint64_t bad;	      /* findings that are not harmless */
+	uint64_t files;	      /* that are known to be damaged */
 	uint64_t objects;     /* opened by --read-data */
 	uint64_t object_bytes;
 };

@@ -70,8 +70,8 @@ is_trouble(const struct fault *why)
 static void
 tell(struct data *d, const struct fault *why)
 {
-	const struct scrub_finding finding = {.fault = *why,
-		.snapshots = &d->snapshot->number, .n = 1};
+	const struct scrub_finding finding = {
+		.fault = *why, .snapshots = &d->snapshot->number, .n = 1};
 
 	verify_finding(d->v, &finding);
 }
@@ -116,8 +116,7 @@ audit_packs(struct data *d, struct fault *f)
 /* Whether a file has anything in a damaged pack, or a node that is damaged.
  * The format bounds the levels. */
 static bool
-touches(struct data *d, const struct ref *ref, uint8_t type,
-	unsigned int depth)
+touches(struct data *d, const struct ref *ref, uint8_t type, unsigned int depth)
 {
 	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
 	struct content node;
@@ -212,8 +211,10 @@ on_damaged(void *ctx, struct span path, const struct fault *why)
 static int
 name_files(struct data *d, struct fault *f)
 {
-	const struct below_opts o = {.snap = d->snap, .entry = on_entry,
-		.damaged = on_damaged, .ctx = d};
+	const struct below_opts o = {.snap = d->snap,
+		.entry = on_entry,
+		.damaged = on_damaged,
+		.ctx = d};
 	uint32_t i, n = view_packs(d->snap);
 	struct place top;
 
