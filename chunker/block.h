@@ -22,7 +22,7 @@
 /* What seals and opens the blocks of one pack. Lives in secmem. */
 struct block_keys {
 	struct key pack;
-	uint8_t context[64];	/* bytes 0 to 63 of the pack's header */
+	uint8_t context[64]; /* bytes 0 to 63 of the pack's header */
 };
 
 /* Memory for one block at a time; reused from block to block. */
@@ -39,8 +39,8 @@ void block_scratch_free(struct block_scratch *s);
  * processor cannot be trusted. -ENOMEM.
  */
 must_check int block_seal(struct buf *out, enum codec *codec,
-    const struct block_keys *keys, uint32_t number, struct span plain,
-    struct block_scratch *scratch);
+	const struct block_keys *keys, uint32_t number, struct span plain,
+	struct block_scratch *scratch);
 
 /*
  * Open block `number` of plain_len bytes to out, which has room for them.
@@ -48,7 +48,7 @@ must_check int block_seal(struct buf *out, enum codec *codec,
  * is then zeroed. -ENOMEM.
  */
 must_check int block_open(uint8_t *out, const struct block_keys *keys,
-    uint32_t number, enum codec codec, uint32_t plain_len, struct span sealed,
-    struct buf *packed);
+	uint32_t number, enum codec codec, uint32_t plain_len,
+	struct span sealed, struct buf *packed);
 
 #endif

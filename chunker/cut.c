@@ -22,7 +22,7 @@ cut_window(enum cutter cutter)
  * mask test of this one. */
 static size_t
 scan(const uint64_t gear[256], const uint8_t *p, size_t from, size_t to,
-    uint64_t mask, uint64_t *hash)
+	uint64_t mask, uint64_t *hash)
 {
 	uint64_t h = *hash, g;
 	size_t i = from;
@@ -64,7 +64,7 @@ cut_content(const struct cut_table *t, const uint8_t *p, size_t n)
 
 size_t
 cut_next(const struct cut_table *t, enum cutter cutter, const uint8_t *p,
-    size_t n, bool end)
+	size_t n, bool end)
 {
 	size_t size;
 

@@ -17,8 +17,8 @@
 #define CUT_MIN (16u * 1024u)
 #define CUT_AIM (64u * 1024u)
 #define CUT_MAX (256u * 1024u)
-#define CUT_MASK_BEFORE UINT64_C(0xffff800000000000)	/* 17 bits */
-#define CUT_MASK_AFTER UINT64_C(0xfffe000000000000)	/* 15 bits */
+#define CUT_MASK_BEFORE UINT64_C(0xffff800000000000) /* 17 bits */
+#define CUT_MASK_AFTER UINT64_C(0xfffe000000000000)  /* 15 bits */
 
 enum cutter {
 	CUTTER_CONTENT = 1,
@@ -39,7 +39,7 @@ size_t cut_window(enum cutter cutter);
  * unset more bytes follow, and n must be at least cut_window(). The result
  * depends on the bytes of the piece alone, not on how they were handed in.
  */
-size_t cut_next(const struct cut_table *t, enum cutter cutter,
-    const uint8_t *p, size_t n, bool end);
+size_t cut_next(const struct cut_table *t, enum cutter cutter, const uint8_t *p,
+	size_t n, bool end);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/eta.h"
 #include "cli/out.h"
 #include "cli/reason.h"
 #include "util/clock.h"
@@ -18,6 +19,13 @@ progress_start(struct progress *p)
 {
 	*p = (struct progress){.shown = isatty(STDERR_FILENO) == 1,
 		.started_ns = clock_mono_ns()};
+}
+
+void
+progress_expect(struct progress *p, uint64_t entries, uint64_t bytes)
+{
+	p->entries = entries;
+	p->bytes = bytes;
 }
 
 static void
@@ -50,17 +58,21 @@ progress_counts(void *ctx, const struct tree_counts *c)
 	struct progress *p = ctx;
 	uint64_t now = clock_mono_ns(), ms;
 	char bytes[OUT_BYTES], read[OUT_BYTES], rate[OUT_BYTES];
+	const struct eta e = {c->entries, p->entries, c->bytes, p->bytes};
+	char eta[ETA_TEXT];
 
 	if (!p->shown || now - p->last_ns < EVERY_NS)
 		return;
 	p->last_ns = now;
 	ms = (now - p->started_ns) / 1000000 + 1;
+	eta_text(eta, &e, now - p->started_ns);
 	out_bytes(bytes, c->bytes);
 	out_bytes(read, c->bytes_read);
 	out_bytes(rate, c->bytes_read / ms * 1000);
 	fprintf(stderr,
-		"\r\033[K%" PRIu64 " files, %s; read %s, %s/s; %" PRIu64 " s",
-		c->files, bytes, read, rate, (now - p->started_ns) / SECOND_NS);
+		"\r\033[K%" PRIu64 " files, %s; read %s, %s/s; %" PRIu64 " s%s",
+		c->files, bytes, read, rate, (now - p->started_ns) / SECOND_NS,
+		eta);
 	fflush(stderr);
 	p->line = true;
 }

@@ -6,8 +6,8 @@
  * One line on a terminal, rewritten. Where stderr is no terminal nothing is
  * shown: names of a source may reach a terminal, never a log.
  *
- * A pull does not know beforehand how much there is, so its line tells no
- * time to go.
+ * How much there is, a pull knows only from the last snapshot of its source:
+ * the line of a first pull tells no time to go.
  */
 
 #include <stdbool.h>
@@ -25,9 +25,13 @@ struct progress {
 	uint64_t started_ns;
 	uint64_t last_ns;
 	uint64_t problems;
+	uint64_t entries; /* of the last snapshot; 0: none */
+	uint64_t bytes;
 };
 
 void progress_start(struct progress *p);
+/* What the last snapshot of the source held. */
+void progress_expect(struct progress *p, uint64_t entries, uint64_t bytes);
 /* As struct tree_sink wants them. */
 void progress_problem(
 	void *ctx, struct span path, uint32_t reason, uint32_t err);

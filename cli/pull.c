@@ -21,6 +21,8 @@
 #include "store/store_read.h"
 #include "store/vault_keys.h"
 
+/* Two even on one core: one thread would wait for the other's writing. */
+#define WORKERS_MIN 2
 #define WORKERS_MAX 16
 
 static volatile bool stop;
@@ -57,26 +59,39 @@ struct request {
 };
 
 /*
- * The snapshot's name, which only the ledger can tell: a second pull in one
- * second gets a number. "" when it cannot be had; the id says enough then.
+ * The newest snapshot of a source, with the name that only the ledger can
+ * tell: a second pull in one second gets a number. false when there is none or
+ * it cannot be had: it is for show alone.
  */
-static void
-find_name(const char *dir, uint64_t number, char name[SNAPSHOT_NAME])
+static bool
+newest(const struct request *q, struct snapshot *ret)
 {
 	_cleanup_store_ struct store *st = NULL;
 	_cleanup_secret_ struct vault_keys *keys = NULL;
 	_cleanup_snapshots_ struct snapshot_list list = {NULL, 0};
 
-	name[0] = '\0';
-	if (store_open(dir, &st, NULL) != 0 ||
+	if (store_open(q->store, &st, NULL) != 0 ||
 		vault_keys_load(
 			store_dirfd(st), store_id_peek(st), &keys, NULL) != 0 ||
 		snapshots_load(st, &keys->log_key, &list, NULL) != 0)
-		return;
+		return false;
 	for (size_t i = list.n; i-- > 0;) {
-		if (list.v[i].number == number)
-			memcpy(name, list.v[i].name, SNAPSHOT_NAME);
+		if (strcmp(list.v[i].source, q->source) != 0)
+			continue;
+		*ret = list.v[i];
+		return true;
 	}
+	return false;
+}
+
+static void
+expect(const struct request *q, struct progress *p)
+{
+	struct snapshot last;
+
+	progress_start(p);
+	if (p->shown && newest(q, &last))
+		progress_expect(p, last.body.entries, last.body.bytes);
 }
 
 static unsigned int
@@ -84,8 +99,8 @@ workers(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (n < 1)
-		return 1;
+	if (n < WORKERS_MIN)
+		return WORKERS_MIN;
 	return n > WORKERS_MAX ? WORKERS_MAX : (unsigned int)n;
 }
 
@@ -109,15 +124,17 @@ pull(const struct request *q, struct fault *f)
 		.sink = &sink,
 		.stop = &stop};
 	struct pull_result result = {0};
-	char name[SNAPSHOT_NAME];
+	struct snapshot made;
+	const char *name = "";
 	int err;
 
-	progress_start(&progress);
+	expect(q, &progress);
 	err = pull_run(&o, &result, f);
 	progress_end(&progress);
 	if (err < 0)
 		return err;
-	find_name(q->store, result.number, name);
+	if (newest(q, &made) && made.number == result.number)
+		name = made.name;
 	err = q->json ? pull_told_json(&result, name, f)
 		      : pull_told(&result, name);
 	if (err == 0)

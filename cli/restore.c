@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/eta.h"
 #include "cli/exit.h"
 #include "cli/json.h"
 #include "cli/options.h"
@@ -32,6 +33,7 @@ struct told {
 	bool terminal;
 	bool line;
 	uint64_t problems;
+	uint64_t started_ns;
 };
 
 static atomic_bool stop;
@@ -72,15 +74,19 @@ tell_problem(void *ctx, struct span path, const struct fault *why)
 static void
 tell_progress(void *ctx, const struct restore_progress *p)
 {
-	char done[OUT_BYTES], total[OUT_BYTES];
+	const struct eta e = {p->entries, p->entries_total, p->bytes,
+		p->bytes_total};
+	char done[OUT_BYTES], total[OUT_BYTES], eta[ETA_TEXT];
 	struct told *t = ctx;
 
 	if (!t->terminal)
 		return;
 	out_bytes(done, p->bytes);
 	out_bytes(total, p->bytes_total);
-	fprintf(stderr, "\r\033[K%" PRIu64 " of %" PRIu64 " entries, %s of %s",
-		p->entries, p->entries_total, done, total);
+	eta_text(eta, &e, clock_mono_ns() - t->started_ns);
+	fprintf(stderr,
+		"\r\033[K%" PRIu64 " of %" PRIu64 " entries, %s of %s%s",
+		p->entries, p->entries_total, done, total, eta);
 	fflush(stderr);
 	t->line = true;
 }
@@ -100,6 +106,9 @@ print_report(const struct restore_report *r, double seconds)
 		printf("left out: %" PRIu64 "\n", r->failed);
 	if (r->unread > 0)
 		printf("not read at the source: %" PRIu64 "\n", r->unread);
+	if (r->attrs_damaged > 0)
+		printf("without attributes, which are damaged: %" PRIu64 "\n",
+			r->attrs_damaged);
 	if (r->changed > 0)
 		printf("changed while they were read: %" PRIu64 "\n",
 			r->changed);
@@ -152,7 +161,8 @@ static int
 run(struct view_snap *snap, struct span path, const struct request *q,
 	struct fault *f)
 {
-	struct told told = {.terminal = isatty(STDERR_FILENO) == 1};
+	struct told told = {.terminal = isatty(STDERR_FILENO) == 1,
+		.started_ns = clock_mono_ns()};
 	const struct restore_opts o = {.snap = snap,
 		.path = path,
 		.target = q->target,

@@ -22,13 +22,13 @@ struct key {
  * out has room for in.n + AEAD_TAG bytes and does not overlap in.
  */
 void aead_seal(uint8_t *out, const struct key *key,
-    const uint8_t nonce[AEAD_NONCE], struct span ad, struct span in);
+	const uint8_t nonce[AEAD_NONCE], struct span ad, struct span in);
 
 /*
  * Check and decrypt in (tag at its end) to out, in.n - AEAD_TAG bytes.
  * 0, or -EBADMSG: out is then zeroed.
  */
 must_check int aead_open(uint8_t *out, const struct key *key,
-    const uint8_t nonce[AEAD_NONCE], struct span ad, struct span in);
+	const uint8_t nonce[AEAD_NONCE], struct span ad, struct span in);
 
 #endif

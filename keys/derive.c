@@ -7,7 +7,7 @@
 
 void
 derive_mac(uint8_t *out, size_t outlen, const struct key *key,
-    const struct span *parts, size_t n)
+	const struct span *parts, size_t n)
 {
 	crypto_generichash_state st;
 	uint8_t full[32];
@@ -25,11 +25,11 @@ derive_mac(uint8_t *out, size_t outlen, const struct key *key,
 
 void
 derive_key(struct key *out, const struct key *from, const char *label,
-    struct span context)
+	struct span context)
 {
 	const struct span parts[] = {
-		{ (const uint8_t *)"muniment/1/", 11 },
-		{ (const uint8_t *)label, strlen(label) + 1 },
+		{(const uint8_t *)"muniment/1/", 11},
+		{(const uint8_t *)label, strlen(label) + 1},
 		context,
 	};
 

@@ -33,7 +33,7 @@ digest_sha256(uint8_t out[32], const struct span *parts, size_t n)
 static void
 tagged(uint8_t out[32], uint8_t tag, struct span a, struct span b)
 {
-	const struct span parts[] = { { &tag, 1 }, a, b };
+	const struct span parts[] = {{&tag, 1}, a, b};
 
 	digest_blake2b(out, 32, parts, 3);
 }
@@ -41,7 +41,7 @@ tagged(uint8_t out[32], uint8_t tag, struct span a, struct span b)
 void
 digest_slice(struct root *out, struct span slice)
 {
-	tagged(out->b, 0, slice, (struct span){ NULL, 0 });
+	tagged(out->b, 0, slice, (struct span){NULL, 0});
 }
 
 /* RFC 6962's tree without recursion: a stack of complete subtrees, one a set
@@ -58,26 +58,26 @@ digest_slice_root(struct root *out, const struct root *leaves, size_t n)
 		for (bits = i + 1; (bits & 1) == 0; bits >>= 1) {
 			depth--;
 			tagged(stack[depth - 1].b, 1,
-			    (struct span){ stack[depth - 1].b, 32 },
-			    (struct span){ stack[depth].b, 32 });
+				(struct span){stack[depth - 1].b, 32},
+				(struct span){stack[depth].b, 32});
 		}
 	}
 	if (n == 0)
 		memset(&stack[0], 0, sizeof(stack[0]));
 	for (; depth > 1; depth--)
 		tagged(stack[depth - 2].b, 1,
-		    (struct span){ stack[depth - 2].b, 32 },
-		    (struct span){ stack[depth - 1].b, 32 });
+			(struct span){stack[depth - 2].b, 32},
+			(struct span){stack[depth - 1].b, 32});
 	le32_put(count, (uint32_t)n);
-	tagged(out->b, 2, (struct span){ count, 4 },
-	    (struct span){ stack[0].b, 32 });
+	tagged(out->b, 2, (struct span){count, 4},
+		(struct span){stack[0].b, 32});
 }
 
 void
 digest_leaf(struct root *out, struct span leaf)
 {
 	static const uint8_t tag = 0;
-	const struct span parts[] = { { &tag, 1 }, leaf };
+	const struct span parts[] = {{&tag, 1}, leaf};
 
 	digest_sha256(out->b, parts, 2);
 }
@@ -86,8 +86,7 @@ void
 digest_node(struct root *out, const struct root *left, const struct root *right)
 {
 	static const uint8_t tag = 1;
-	const struct span parts[] = { { &tag, 1 }, { left->b, 32 },
-		{ right->b, 32 } };
+	const struct span parts[] = {{&tag, 1}, {left->b, 32}, {right->b, 32}};
 
 	digest_sha256(out->b, parts, 3);
 }

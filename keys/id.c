@@ -10,7 +10,7 @@
 void
 id_keys_derive(struct id_keys *out, const struct key *compartment)
 {
-	const struct span none = { NULL, 0 };
+	const struct span none = {NULL, 0};
 	struct key page;
 
 	derive_key(&out->id, compartment, "id", none);
@@ -22,7 +22,7 @@ id_keys_derive(struct id_keys *out, const struct key *compartment)
 
 void
 id_compute(struct id *out, const struct id_keys *keys, enum object_type type,
-    const struct ref *refs, size_t nrefs, struct span content)
+	const struct ref *refs, size_t nrefs, struct span content)
 {
 	crypto_generichash_state st;
 	uint8_t head[5];

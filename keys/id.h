@@ -25,8 +25,8 @@ void id_keys_derive(struct id_keys *out, const struct key *compartment);
  * count. The bytes must be in the caller's hands: a source never names an id.
  */
 void id_compute(struct id *out, const struct id_keys *keys,
-    enum object_type type, const struct ref *refs, size_t nrefs,
-    struct span content);
+	enum object_type type, const struct ref *refs, size_t nrefs,
+	struct span content);
 
 /* SipHash-2-4 of a name under the page key: it ends pages and ranges. */
 uint64_t id_page_hash(const struct id_keys *keys, struct span name);

@@ -7,7 +7,7 @@
 
 int
 log_seal(struct buf *out, const struct key *log_key, struct span clear,
-    struct span body)
+	struct span body)
 {
 	uint8_t *p;
 
@@ -22,7 +22,7 @@ log_seal(struct buf *out, const struct key *log_key, struct span clear,
 
 int
 log_open(struct buf *out, const struct key *log_key, struct span clear,
-    struct span sealed)
+	struct span sealed)
 {
 	struct span in;
 	int r;

@@ -12,11 +12,11 @@
 
 /* Append nonce and sealed body to out. 0 or -ENOMEM. */
 int log_seal(struct buf *out, const struct key *log_key, struct span clear,
-    struct span body);
+	struct span body);
 
 /* sealed = nonce and body as in the leaf. out is cleared first. -EBADMSG when
  * it does not belong to clear, -ENOMEM. */
 must_check int log_open(struct buf *out, const struct key *log_key,
-    struct span clear, struct span sealed);
+	struct span clear, struct span sealed);
 
 #endif

@@ -30,7 +30,7 @@ open_pair(struct secret_key *out, const struct key *secret)
 
 int
 open_wrap(uint8_t *out, const struct secret_key *sk, const char *label,
-    struct span context, struct span wrap)
+	struct span context, struct span wrap)
 {
 	static const uint8_t nonce[AEAD_NONCE];
 	_cleanup_secret_ struct opening *o = secmem_alloc(sizeof(*o));
@@ -40,14 +40,14 @@ open_wrap(uint8_t *out, const struct secret_key *sk, const char *label,
 	if (o == NULL)
 		return -ENOMEM;
 	if (wrap.n < SEAL_WRAP_EXTRA ||
-	    keyblob_wrap_decode(wrap, wrap.n - SEAL_WRAP_EXTRA, &w) != 0)
+		keyblob_wrap_decode(wrap, wrap.n - SEAL_WRAP_EXTRA, &w) != 0)
 		return -EBADMSG;
 	memset(out, 0, wrap.n - SEAL_WRAP_EXTRA);
 	memcpy(ephemeral.b, w.ephemeral.p, sizeof(ephemeral.b));
 	if (crypto_scalarmult(o->shared, sk->secret.b, ephemeral.b) != 0)
 		return -EBADMSG;
 	wrap_keys(&o->sealing, &o->commitment, o->shared, &ephemeral, &sk->pk,
-	    label, context);
+		label, context);
 	if (!digest_equal(o->commitment.b, w.commitment.p, 32))
 		return -EBADMSG;
 	return aead_open(out, &o->sealing, nonce, context, w.sealed);
@@ -55,25 +55,25 @@ open_wrap(uint8_t *out, const struct secret_key *sk, const char *label,
 
 static int
 blob_keys(struct opening *o, const struct keyblob_recipient *b,
-    struct span passphrase, struct fault *f)
+	struct span passphrase, struct fault *f)
 {
 	if (wrap_passphrase_keys(&o->sealing, &o->commitment, passphrase,
-		b->salt, b->memory, b->passes) != 0)
+		    b->salt, b->memory, b->passes) != 0)
 		return fault_set(f, FAULT_NO_MEMORY, "passphrase",
-		    "Argon2id needs %llu MiB",
-		    (unsigned long long)(b->memory >> 20));
+			"Argon2id needs %llu MiB",
+			(unsigned long long)(b->memory >> 20));
 	if (!digest_equal(o->commitment.b, b->commitment, 32))
 		return fault_set(f, FAULT_WRONG_PASSPHRASE, "passphrase",
-		    "it does not open recipient %u", b->recipient);
+			"it does not open recipient %u", b->recipient);
 	return 0;
 }
 
 int
-recipient_open(struct recipient *out, struct span blob,
-    struct span passphrase, struct fault *f)
+recipient_open(struct recipient *out, struct span blob, struct span passphrase,
+	struct fault *f)
 {
 	_cleanup_secret_ struct opening *o = secmem_alloc(sizeof(*o));
-	const struct span none = { NULL, 0 };
+	const struct span none = {NULL, 0};
 	struct keyblob_recipient b;
 	uint8_t ad[KEYBLOB_RECIPIENT_AD];
 	int r;
@@ -83,17 +83,17 @@ recipient_open(struct recipient *out, struct span blob,
 	r = keyblob_recipient_decode(blob, &b);
 	if (r != 0)
 		return fault_set(f, FAULT_KEY_DAMAGED, "recipient blob",
-		    "it does not decode");
+			"it does not decode");
 	r = blob_keys(o, &b, passphrase, f);
 	if (r != 0)
 		return r;
 	keyblob_recipient_ad(&b, ad);
 	r = aead_open(o->plain, &o->sealing, b.nonce,
-	    (struct span){ ad, sizeof(ad) },
-	    (struct span){ b.sealed, sizeof(b.sealed) });
+		(struct span){ad, sizeof(ad)},
+		(struct span){b.sealed, sizeof(b.sealed)});
 	if (r != 0)
 		return fault_set(f, FAULT_KEY_DAMAGED, "recipient blob",
-		    "its sealed part was changed");
+			"its sealed part was changed");
 	out->number = b.recipient;
 	memcpy(out->ledger_pk, o->plain + 32, 32);
 	memcpy(o->sealing.b, o->plain, 32);
@@ -103,8 +103,8 @@ recipient_open(struct recipient *out, struct span blob,
 }
 
 int
-epoch_open(struct epoch *out, struct span record,
-    const struct store_id *store, const struct recipient *r, struct fault *f)
+epoch_open(struct epoch *out, struct span record, const struct store_id *store,
+	const struct recipient *r, struct fault *f)
 {
 	_cleanup_secret_ struct opening *o = secmem_alloc(sizeof(*o));
 	uint8_t context[KEYBLOB_EPOCH_HEAD];
@@ -118,12 +118,12 @@ epoch_open(struct epoch *out, struct span record,
 		return fault_set(f, FAULT_NO_MEMORY, "epoch", NULL);
 	if (keyblob_epoch_decode(record, &e) != 0)
 		return fault_set(f, FAULT_KEY_DAMAGED, "epoch record",
-		    "it does not decode");
-	snprintf(object, sizeof(object), "epoch %u of compartment %u",
-	    e.epoch, e.compartment);
+			"it does not decode");
+	snprintf(object, sizeof(object), "epoch %u of compartment %u", e.epoch,
+		e.compartment);
 	if (!store_id_equal(&e.store, store))
 		return fault_set(f, FAULT_STORE_FOREIGN, object,
-		    "it belongs to another store");
+			"it belongs to another store");
 	for (i = 0; i < e.n; i++) {
 		w = keyblob_epoch_wrap(&e, i);
 		if (w.recipient == r->number)
@@ -133,16 +133,16 @@ epoch_open(struct epoch *out, struct span record,
 		return -ENOKEY;
 	keyblob_epoch_context(&e, r->number, context);
 	if (open_wrap(o->plain, &r->x25519, "epoch",
-		(struct span){ context, sizeof(context) }, w.wrap) != 0 ||
-	    keyblob_payload_decode(
-		(struct span){ o->plain, sizeof(o->plain) }, &p) != 0)
-		return fault_set(f, FAULT_KEY_DAMAGED, object,
-		    "its wrap does not open");
+		    (struct span){context, sizeof(context)}, w.wrap) != 0 ||
+		keyblob_payload_decode(
+			(struct span){o->plain, sizeof(o->plain)}, &p) != 0)
+		return fault_set(
+			f, FAULT_KEY_DAMAGED, object, "its wrap does not open");
 	memcpy(o->part.b, p.epoch_secret, 32);
 	open_pair(&out->pair, &o->part);
 	if (memcmp(out->pair.pk.b, e.x25519, 32) != 0)
 		return fault_set(f, FAULT_KEY_DAMAGED, object,
-		    "its public key does not fit its secret");
+			"its public key does not fit its secret");
 	memcpy(out->compartment_secret.b, p.compartment_secret, 32);
 	memcpy(out->log_key.b, p.log_key, 32);
 	out->compartment = e.compartment;
@@ -153,7 +153,7 @@ epoch_open(struct epoch *out, struct span record,
 int
 pack_key_open(struct key *out, struct span header, const struct epoch *epoch)
 {
-	const struct span context = { header.p, PACK_CONTEXT_SIZE };
+	const struct span context = {header.p, PACK_CONTEXT_SIZE};
 	struct pack_header h;
 	uint32_t i;
 	int r;
@@ -165,7 +165,7 @@ pack_key_open(struct key *out, struct span header, const struct epoch *epoch)
 		return -EBADMSG;
 	for (i = 0; i < h.wraps; i++) {
 		r = open_wrap(out->b, &epoch->pair, "pack", context,
-		    (struct span){ h.wrap[i], PACK_WRAP_SIZE });
+			(struct span){h.wrap[i], PACK_WRAP_SIZE});
 		if (r == 0)
 			return 0;
 	}

@@ -26,13 +26,13 @@ void open_pair(struct secret_key *out, const struct key *secret);
 /* Open a wrap; out has room for wrap.n - SEAL_WRAP_EXTRA bytes. -EBADMSG when it
  * is not addressed to sk, was changed, or context differs: out is zeroed. */
 must_check int open_wrap(uint8_t *out, const struct secret_key *sk,
-    const char *label, struct span context, struct span wrap);
+	const char *label, struct span context, struct span wrap);
 
 /* What an unlocked recipient holds. Lives in secmem. */
 struct recipient {
 	uint32_t number;
 	struct secret_key x25519;
-	uint8_t ledger_pk[32];	/* the pinned key: only this one is believed */
+	uint8_t ledger_pk[32]; /* the pinned key: only this one is believed */
 };
 
 /*
@@ -41,7 +41,7 @@ struct recipient {
  * -ENOMEM.
  */
 must_check int recipient_open(struct recipient *out, struct span blob,
-    struct span passphrase, struct fault *f);
+	struct span passphrase, struct fault *f);
 
 /* What an opened epoch gives. Lives in secmem. */
 struct epoch {
@@ -55,10 +55,11 @@ struct epoch {
 /* Open the wrap of an epoch record that is addressed to r. -ENOKEY when there
  * is none, -EBADMSG when the record is damaged or foreign (key-damaged). */
 must_check int epoch_open(struct epoch *out, struct span record,
-    const struct store_id *store, const struct recipient *r, struct fault *f);
+	const struct store_id *store, const struct recipient *r,
+	struct fault *f);
 
 /* The pack key in a pack's header (its first 4,096 bytes). -EBADMSG. */
-must_check int pack_key_open(struct key *out, struct span header,
-    const struct epoch *epoch);
+must_check int pack_key_open(
+	struct key *out, struct span header, const struct epoch *epoch);
 
 #endif

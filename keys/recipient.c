@@ -28,7 +28,7 @@ struct making {
 static void
 public_halves(struct keyblob_recipient *r, struct making *m)
 {
-	const struct span none = { NULL, 0 };
+	const struct span none = {NULL, 0};
 
 	derive_key(&m->part, &m->secret, "x25519", none);
 	crypto_scalarmult_base(r->x25519, m->part.b);
@@ -38,13 +38,15 @@ public_halves(struct keyblob_recipient *r, struct making *m)
 
 int
 recipient_make(struct buf *blob, struct public_key *pk, uint32_t number,
-    const struct store_id *store, const uint8_t ledger_pk[32],
-    struct span passphrase)
+	const struct store_id *store, const uint8_t ledger_pk[32],
+	struct span passphrase)
 {
 	_cleanup_secret_ struct making *m = secmem_alloc(sizeof(*m));
-	struct keyblob_recipient r = { .recipient = number,
-		.kind = KEYBLOB_PASSPHRASE, .store = *store,
-		.memory = ARGON_MEMORY, .passes = ARGON_PASSES };
+	struct keyblob_recipient r = {.recipient = number,
+		.kind = KEYBLOB_PASSPHRASE,
+		.store = *store,
+		.memory = ARGON_MEMORY,
+		.passes = ARGON_PASSES};
 	uint8_t ad[KEYBLOB_RECIPIENT_AD];
 
 	if (m == NULL)
@@ -54,15 +56,14 @@ recipient_make(struct buf *blob, struct public_key *pk, uint32_t number,
 	random_bytes(r.nonce, sizeof(r.nonce));
 	public_halves(&r, m);
 	if (wrap_passphrase_keys(&m->sealing, &m->commitment, passphrase,
-		r.salt, r.memory, r.passes) != 0)
+		    r.salt, r.memory, r.passes) != 0)
 		return -ENOMEM;
 	memcpy(r.commitment, m->commitment.b, sizeof(r.commitment));
 	memcpy(m->plain, m->secret.b, 32);
 	memcpy(m->plain + 32, ledger_pk, 32);
 	keyblob_recipient_ad(&r, ad);
-	aead_seal(r.sealed, &m->sealing, r.nonce,
-	    (struct span){ ad, sizeof(ad) },
-	    (struct span){ m->plain, sizeof(m->plain) });
+	aead_seal(r.sealed, &m->sealing, r.nonce, (struct span){ad, sizeof(ad)},
+		(struct span){m->plain, sizeof(m->plain)});
 	memcpy(pk->b, r.x25519, sizeof(pk->b));
 	return keyblob_recipient_encode(blob, &r);
 }
@@ -70,15 +71,15 @@ recipient_make(struct buf *blob, struct public_key *pk, uint32_t number,
 /* One wrap of the epoch's payload. */
 static int
 wrap_to(uint8_t wrap[KEYBLOB_EPOCH_WRAP], const struct keyblob_epoch *e,
-    const struct epoch_recipient *to,
-    const uint8_t payload[KEYBLOB_EPOCH_PAYLOAD])
+	const struct epoch_recipient *to,
+	const uint8_t payload[KEYBLOB_EPOCH_PAYLOAD])
 {
 	uint8_t context[KEYBLOB_EPOCH_HEAD];
 
 	keyblob_epoch_context(e, to->number, context);
 	return seal_wrap(wrap, &to->pk, "epoch",
-	    (struct span){ context, sizeof(context) },
-	    (struct span){ payload, KEYBLOB_EPOCH_PAYLOAD });
+		(struct span){context, sizeof(context)},
+		(struct span){payload, KEYBLOB_EPOCH_PAYLOAD});
 }
 
 struct epoch_secrets {
@@ -88,14 +89,14 @@ struct epoch_secrets {
 
 int
 epoch_make(struct buf *record, uint32_t compartment, uint32_t number,
-    const struct store_id *store, const struct key *compartment_secret,
-    const struct key *log_key, const struct epoch_recipient *to, size_t n)
+	const struct store_id *store, const struct key *compartment_secret,
+	const struct key *log_key, const struct epoch_recipient *to, size_t n)
 {
 	_cleanup_secret_ struct epoch_secrets *s = secmem_alloc(sizeof(*s));
 	uint8_t wraps[KEYBLOB_EPOCH_WRAPS_MAX][KEYBLOB_EPOCH_WRAP];
 	struct keyblob_epoch_wrap rows[KEYBLOB_EPOCH_WRAPS_MAX];
-	struct keyblob_epoch e = { .compartment = compartment,
-		.epoch = number, .store = *store };
+	struct keyblob_epoch e = {
+		.compartment = compartment, .epoch = number, .store = *store};
 	size_t i;
 	int r;
 
@@ -105,16 +106,17 @@ epoch_make(struct buf *record, uint32_t compartment, uint32_t number,
 		return -EINVAL;
 	random_bytes(s->secret.b, sizeof(s->secret.b));
 	crypto_scalarmult_base(e.x25519, s->secret.b);
-	keyblob_payload_encode(&(struct keyblob_payload){
-	    .epoch_secret = s->secret.b,
-	    .compartment_secret = compartment_secret->b,
-	    .log_key = log_key->b }, s->payload);
+	keyblob_payload_encode(
+		&(struct keyblob_payload){.epoch_secret = s->secret.b,
+			.compartment_secret = compartment_secret->b,
+			.log_key = log_key->b},
+		s->payload);
 	for (i = 0; i < n; i++) {
 		r = wrap_to(wraps[i], &e, &to[i], s->payload);
 		if (r != 0)
 			return r;
 		rows[i].recipient = to[i].number;
-		rows[i].wrap = (struct span){ wraps[i], KEYBLOB_EPOCH_WRAP };
+		rows[i].wrap = (struct span){wraps[i], KEYBLOB_EPOCH_WRAP};
 	}
 	return keyblob_epoch_encode(record, &e, rows, n);
 }

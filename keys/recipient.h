@@ -20,8 +20,8 @@
  * its X25519 key left in pk. 0 or -ENOMEM.
  */
 must_check int recipient_make(struct buf *blob, struct public_key *pk,
-    uint32_t number, const struct store_id *store, const uint8_t ledger_pk[32],
-    struct span passphrase);
+	uint32_t number, const struct store_id *store,
+	const uint8_t ledger_pk[32], struct span passphrase);
 
 struct epoch_recipient {
 	uint32_t number;
@@ -32,8 +32,8 @@ struct epoch_recipient {
  * and the log key, is wrapped to n recipients, ascending by number, and then
  * wiped. The record (5.3) is appended. 0, -ENOMEM, -EINVAL. */
 must_check int epoch_make(struct buf *record, uint32_t compartment,
-    uint32_t number, const struct store_id *store,
-    const struct key *compartment_secret, const struct key *log_key,
-    const struct epoch_recipient *to, size_t n);
+	uint32_t number, const struct store_id *store,
+	const struct key *compartment_secret, const struct key *log_key,
+	const struct epoch_recipient *to, size_t n);
 
 #endif

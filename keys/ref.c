@@ -8,7 +8,7 @@
 void
 ref_keys_derive(struct ref_keys *out, const struct key *compartment)
 {
-	const struct span none = { NULL, 0 };
+	const struct span none = {NULL, 0};
 
 	derive_key(&out->ref, compartment, "ref", none);
 	derive_key(&out->digest, &out->ref, "digest", none);
@@ -16,14 +16,14 @@ ref_keys_derive(struct ref_keys *out, const struct key *compartment)
 
 void
 ref_pack_key(struct key *out, const struct ref_keys *keys,
-    const struct store_id *store, const struct pack_id *pack)
+	const struct store_id *store, const struct pack_id *pack)
 {
 	uint8_t context[32];
 
 	memcpy(context, store->b, 16);
 	memcpy(context + 16, pack->b, 16);
 	derive_key(out, &keys->ref, "pack",
-	    (struct span){ context, sizeof(context) });
+		(struct span){context, sizeof(context)});
 }
 
 void

@@ -23,7 +23,7 @@ void ref_keys_derive(struct ref_keys *out, const struct key *compartment);
 
 /* The reference key of one pack. */
 void ref_pack_key(struct key *out, const struct ref_keys *keys,
-    const struct store_id *store, const struct pack_id *pack);
+	const struct store_id *store, const struct pack_id *pack);
 
 /* Digest of an object's references as they are stored (rows of 40 bytes):
  * zero for none. */

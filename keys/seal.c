@@ -10,7 +10,7 @@
 
 int
 seal_wrap(uint8_t *out, const struct public_key *pk, const char *label,
-    struct span context, struct span payload)
+	struct span context, struct span payload)
 {
 	static const uint8_t nonce[AEAD_NONCE];
 	struct key secret, sealing, commitment;
@@ -25,7 +25,7 @@ seal_wrap(uint8_t *out, const struct public_key *pk, const char *label,
 		r = -EINVAL;
 	} else {
 		wrap_keys(&sealing, &commitment, shared, &ephemeral, pk, label,
-		    context);
+			context);
 		memcpy(out, ephemeral.b, 32);
 		memcpy(out + 32, commitment.b, 32);
 		aead_seal(out + 64, &sealing, nonce, context, payload);

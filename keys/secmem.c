@@ -20,9 +20,9 @@
 #define GUARD 4096u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint8_t *arena;		/* set once by secmem_init */
-static uint16_t run[CELLS];	/* under lock: cells from here, 0 if not a start */
-static bool used[CELLS];	/* under lock */
+static uint8_t *arena;	    /* set once by secmem_init */
+static uint16_t run[CELLS]; /* under lock: cells from here, 0 if not a start */
+static bool used[CELLS];    /* under lock */
 
 int
 secmem_init(void)
@@ -34,7 +34,7 @@ secmem_init(void)
 	if (sodium_init() < 0)
 		return -EIO;
 	map = mmap(NULL, SECMEM_SIZE + 2 * GUARD, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return -ENOMEM;
 	if (mprotect(map + GUARD, SECMEM_SIZE, PROT_READ | PROT_WRITE) != 0) {

@@ -69,7 +69,7 @@ branch_free_dir(struct dir *d)
 
 int
 branch_directory(struct tree *t, struct batch *parent, uint16_t index,
-    struct dir **ret, struct fault *f)
+	struct dir **ret, struct fault *f)
 {
 	const struct dir *up = parent->dir;
 	struct dir *d = mem_zalloc(sizeof(*d));
@@ -87,7 +87,7 @@ branch_directory(struct tree *t, struct batch *parent, uint16_t index,
 		d->device = up->device;
 		d->depth = up->depth + 1;
 		remember_place_below(&d->place, t->o->remember, &up->place,
-		    parent->entry[index].l.name);
+			parent->entry[index].l.name);
 	}
 	pages_init(&d->pages, t->o->ingest, &t->t->owners);
 	if (memory_open(t->o->remember, &d->place, &d->memory) != 0) {
@@ -118,7 +118,7 @@ name_of(const struct batch *b, uint16_t index, struct buf *out)
 		return -ENOMEM;
 	out->n = n - 1;
 	for (p = b, i = index; p->dir != NULL;
-	    i = p->dir->index, p = p->dir->parent) {
+		i = p->dir->index, p = p->dir->parent) {
 		name = p->entry[i].l.name;
 		n -= name.n + 1;
 		memcpy(out->p + n, name.p, name.n);
@@ -130,10 +130,10 @@ name_of(const struct batch *b, uint16_t index, struct buf *out)
 
 int
 branch_problem(struct tree *t, struct batch *b, uint16_t index,
-    enum problem_reason reason, uint32_t err, struct fault *f)
+	enum problem_reason reason, uint32_t err, struct fault *f)
 {
 	const struct tree_sink *s = t->o->sink;
-	struct problem p = { .reason = reason, .err = err };
+	struct problem p = {.reason = reason, .err = err};
 
 	if (name_of(b, index, &t->scratch) != 0)
 		return out_of_memory(f);
@@ -169,9 +169,9 @@ static bool
 unchanged(const struct listing *l, const struct statrec_entry *e)
 {
 	return e != NULL && (uint8_t)e->kind == l->kind &&
-	    (l->kind != FILE_REGULAR || e->size == l->size) &&
-	    same_when(&e->mtime, &l->mtime) &&
-	    same_when(&e->ctime, &l->ctime) && e->inode == l->inode;
+	       (l->kind != FILE_REGULAR || e->size == l->size) &&
+	       same_when(&e->mtime, &l->mtime) &&
+	       same_when(&e->ctime, &l->ctime) && e->inode == l->inode;
 }
 
 static int
@@ -195,8 +195,8 @@ recall_content(struct entry *e, const struct statrec_entry *old)
 	if (e->l.kind == FILE_SYMLINK)
 		e->l.size = old->size;
 	for (i = 0; i < old->packs.n; i++)
-		if (ordinals_add(&e->packs,
-			statrec_ordinal(&old->packs, i)) != 0)
+		if (ordinals_add(&e->packs, statrec_ordinal(&old->packs, i)) !=
+			0)
 			return -ENOMEM;
 	return 0;
 }
@@ -206,14 +206,14 @@ static bool
 has_content(const struct listing *l)
 {
 	return (l->kind == FILE_REGULAR && l->size > 0) ||
-	    l->kind == FILE_SYMLINK;
+	       l->kind == FILE_SYMLINK;
 }
 
 static int
 decide(struct tree *t, struct batch *b, struct entry *e)
 {
-	const struct statrec_entry *old = b->dir == NULL ? NULL :
-	    memory_find(b->dir->memory, e->l.name);
+	const struct statrec_entry *old =
+		b->dir == NULL ? NULL : memory_find(b->dir->memory, e->l.name);
 
 	e->day = t->o->today;
 	e->trusted = !recent(t, &e->l.mtime) && !recent(t, &e->l.ctime);
@@ -238,17 +238,17 @@ int
 branch_answer(struct tree *t, struct batch *b, struct fault *f)
 {
 	uint8_t want[WIRE_ENTRIES_MAX];
-	const struct wire_want w = { b->number, { want, b->n } };
+	const struct wire_want w = {b->number, {want, b->n}};
 	struct entry *e;
 	uint16_t i;
 
 	for (i = 0; i < b->n; i++) {
 		e = &b->entry[i];
 		if ((e->l.flags & WIRE_ENTRY_UNEXAMINED) == 0 &&
-		    decide(t, b, e) != 0)
+			decide(t, b, e) != 0)
 			return out_of_memory(f);
 		if (e->l.kind == FILE_DIRECTORY &&
-		    (e->l.flags & WIRE_ENTRY_FOLLOWS) == 0)
+			(e->l.flags & WIRE_ENTRY_FOLLOWS) == 0)
 			e->flags |= DIRENT_NOT_ENTERED;
 		want[i] = e->want;
 	}
@@ -261,16 +261,21 @@ branch_answer(struct tree *t, struct batch *b, struct fault *f)
 
 void
 branch_dirent(const struct tree *t, const struct dir *d, const struct entry *e,
-    struct dirent_rec *ret)
+	struct dirent_rec *ret)
 {
 	const struct listing *l = &e->l;
 
-	*ret = (struct dirent_rec){ .name = l->name, .kind = l->kind,
-		.content = e->content, .flags = e->flags, .mode = l->mode,
-		.user = l->user, .group = l->group, .mtime = l->mtime,
-		.ctime = l->ctime };
+	*ret = (struct dirent_rec){.name = l->name,
+		.kind = l->kind,
+		.content = e->content,
+		.flags = e->flags,
+		.mode = l->mode,
+		.user = l->user,
+		.group = l->group,
+		.mtime = l->mtime,
+		.ctime = l->ctime};
 	if (l->kind == FILE_REGULAR || l->kind == FILE_DIRECTORY ||
-	    l->kind == FILE_SYMLINK)
+		l->kind == FILE_SYMLINK)
 		ret->size = l->size;
 	if (l->kind == FILE_DIRECTORY)
 		ret->below = e->below;
@@ -281,9 +286,9 @@ branch_dirent(const struct tree *t, const struct dir *d, const struct entry *e,
 	if (l->kind != FILE_DIRECTORY && l->links > 1 && d != NULL) {
 		ret->flags |= DIRENT_LINK_GROUP;
 		ret->links = l->links;
-		stat_link_group(ret->link_group,
-		    remember_keys(t->o->remember), d->path,
-		    l->device == d->device ? 0 : l->device, l->inode);
+		stat_link_group(ret->link_group, remember_keys(t->o->remember),
+			d->path, l->device == d->device ? 0 : l->device,
+			l->inode);
 	}
 }
 
@@ -309,16 +314,17 @@ listing_with_names(struct tree *t, const struct entry *e)
 {
 	const struct owner *o[2] = {
 		owners_find(&t->t->owners, OWNER_USER, e->l.user),
-		owners_find(&t->t->owners, OWNER_GROUP, e->l.group) };
+		owners_find(&t->t->owners, OWNER_GROUP, e->l.group)};
 	size_t i;
 
 	buf_clear(&t->scratch);
 	if (buf_append(&t->scratch, e->listing.p, e->listing.n) != 0)
 		return -ENOMEM;
 	for (i = 0; i < 2; i++)
-		if (buf_u8(&t->scratch, o[i] == NULL ? 0 :
-			(uint8_t)o[i]->name.n) != 0 || (o[i] != NULL &&
-		    buf_append(&t->scratch, o[i]->name.p, o[i]->name.n) != 0))
+		if (buf_u8(&t->scratch,
+			    o[i] == NULL ? 0 : (uint8_t)o[i]->name.n) != 0 ||
+			(o[i] != NULL && buf_append(&t->scratch, o[i]->name.p,
+						 o[i]->name.n) != 0))
 			return -ENOMEM;
 	return 0;
 }
@@ -326,20 +332,25 @@ listing_with_names(struct tree *t, const struct entry *e)
 static int
 to_memory(struct tree *t, struct dir *d, const struct entry *e)
 {
-	struct statrec_entry s = { .kind = e->l.kind, .content = e->content,
-		.flags = e->flags, .size = e->l.size, .mtime = e->l.mtime,
-		.ctime = e->l.ctime, .inode = e->l.inode,
-		.device = e->l.device, .day = e->day,
+	struct statrec_entry s = {.kind = e->l.kind,
+		.content = e->content,
+		.flags = e->flags,
+		.size = e->l.size,
+		.mtime = e->l.mtime,
+		.ctime = e->l.ctime,
+		.inode = e->l.inode,
+		.device = e->l.device,
+		.day = e->day,
 		.has_attrs = (e->flags & DIRENT_ATTRS) != 0,
-		.content_ref = e->content_ref, .attrs_ref = e->attrs_ref };
+		.content_ref = e->content_ref,
+		.attrs_ref = e->attrs_ref};
 
 	if (listing_with_names(t, e) != 0)
 		return -ENOMEM;
 	if (!e->trusted || e->has_problem)
-		return memory_skip(d->memory, e->l.name,
-		    buf_span(&t->scratch));
-	return memory_add(d->memory, e->l.name, &s, &e->packs,
-	    buf_span(&t->scratch));
+		return memory_skip(d->memory, e->l.name, buf_span(&t->scratch));
+	return memory_add(
+		d->memory, e->l.name, &s, &e->packs, buf_span(&t->scratch));
 }
 
 static int
@@ -354,7 +365,7 @@ remember_entries(struct tree *t, struct batch *b, struct fault *f)
 			continue;
 		count(t, e);
 		if (ordinal_map_add(&t->t->packs, &e->packs) != 0 ||
-		    (b->dir != NULL && to_memory(t, b->dir, e) != 0))
+			(b->dir != NULL && to_memory(t, b->dir, e) != 0))
 			return out_of_memory(f);
 	}
 	return 0;
@@ -373,16 +384,16 @@ store_entries(struct tree *t, struct batch *b, struct fault *f)
 		if ((e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
 			continue;
 		branch_dirent(t, b->dir, e, &d);
-		r = pages_add(&b->dir->pages, &d, &e->content_ref,
-		    &e->attrs_ref, f);
+		r = pages_add(
+			&b->dir->pages, &d, &e->content_ref, &e->attrs_ref, f);
 	}
 	return r;
 }
 
 /* Store a directory's pages, or take over what they were. */
 static int
-store_directory(struct tree *t, struct dir *d, const struct statrec_directory
-    *same, struct entry *e, struct fault *f)
+store_directory(struct tree *t, struct dir *d,
+	const struct statrec_directory *same, struct entry *e, struct fault *f)
 {
 	_cleanup_buf_ struct buf rows = BUF_INIT;
 	struct statrec_directory rec;
@@ -396,9 +407,11 @@ store_directory(struct tree *t, struct dir *d, const struct statrec_directory
 			return r;
 		if (ordinals_encode(p.packs, &rows) != 0)
 			return out_of_memory(f);
-		rec = (struct statrec_directory){ .ref = p.ref,
-			.type = p.type, .below = p.below, .bytes = p.bytes,
-			.packs = { buf_span(&rows), (uint32_t)p.packs->n } };
+		rec = (struct statrec_directory){.ref = p.ref,
+			.type = p.type,
+			.below = p.below,
+			.bytes = p.bytes,
+			.packs = {buf_span(&rows), (uint32_t)p.packs->n}};
 		same = &rec;
 	}
 	e->content = (uint8_t)same->type;
@@ -407,7 +420,7 @@ store_directory(struct tree *t, struct dir *d, const struct statrec_directory
 	e->l.size = same->bytes;
 	for (i = 0; i < same->packs.n; i++)
 		if (ordinal_map_set(&t->t->packs,
-			statrec_ordinal(&same->packs, i)) != 0)
+			    statrec_ordinal(&same->packs, i)) != 0)
 			return out_of_memory(f);
 	/* What a subdirectory needs stands in its own record: here only the
 	 * pack of its object, so that the entry counts only while it is there. */
@@ -421,7 +434,7 @@ store_directory(struct tree *t, struct dir *d, const struct statrec_directory
 /* A directory's last batch is done. */
 static int
 finish_directory(struct tree *t, struct dir *d,
-    const struct statrec_directory *same, struct fault *f)
+	const struct statrec_directory *same, struct fault *f)
 {
 	struct batch *up = d->parent;
 	struct entry *e = &up->entry[d->index];

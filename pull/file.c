@@ -12,7 +12,7 @@
 
 #define NODE_MIN 256u
 #define NODE_MODULUS 768u
-#define LEVELS 8u	/* 256^8 entries: more than an i64 has bytes */
+#define LEVELS 8u /* 256^8 entries: more than an i64 has bytes */
 #define BUFFER (2u * CUT_MAX)
 
 struct level {
@@ -29,11 +29,11 @@ struct file_builder {
 	enum cutter cutter;
 	struct level level[LEVELS];
 	struct ordinals packs;
-	uint8_t *bytes;		/* BUFFER: read but not cut yet */
+	uint8_t *bytes; /* BUFFER: read but not cut yet */
 	size_t n;
-	uint64_t length;	/* of the file so far */
-	uint64_t last_piece;	/* length of the last data entry of level 0 */
-	struct buf node;	/* scratch */
+	uint64_t length;     /* of the file so far */
+	uint64_t last_piece; /* length of the last data entry of level 0 */
+	struct buf node;     /* scratch */
 };
 
 static int
@@ -65,24 +65,24 @@ file_length(const struct file_builder *b)
 }
 
 static int add_data(struct file_builder *b, size_t level, const struct ref *ref,
-    uint64_t length, struct fault *f);
+	uint64_t length, struct fault *f);
 
 /* Store the node that a level holds and empty the level. */
 static int
-store_node(struct file_builder *b, size_t level, struct ref *ret,
-    struct fault *f)
+store_node(
+	struct file_builder *b, size_t level, struct ref *ret, struct fault *f)
 {
 	struct level *l = &b->level[level];
 	int r;
 
 	buf_clear(&b->node);
 	r = content_encode(&b->node, (uint8_t)level,
-	    (enum content_cutter)b->cutter, l->pieces, l->n);
+		(enum content_cutter)b->cutter, l->pieces, l->n);
 	if (r != 0)
-		return fault_errno(f, FAULT_INTERNAL, r, "file",
-		    "content node");
+		return fault_errno(
+			f, FAULT_INTERNAL, r, "file", "content node");
 	r = ingest_put(b->in, OBJECT_CONTENT, buf_span(&b->node), l->refs,
-	    l->nrefs, ret, f);
+		l->nrefs, ret, f);
 	if (r != 0)
 		return r;
 	if (ordinals_add(&b->packs, ret->addr.ordinal) != 0)
@@ -109,7 +109,7 @@ close_level(struct file_builder *b, size_t level, struct fault *f)
 
 static int
 add_entry(struct file_builder *b, size_t level, enum content_kind kind,
-    uint64_t length, struct fault *f)
+	uint64_t length, struct fault *f)
 {
 	struct level *l = &b->level[level];
 
@@ -120,13 +120,13 @@ add_entry(struct file_builder *b, size_t level, enum content_kind kind,
 			return out_of_memory(f);
 	}
 	l->length += length;
-	l->pieces[l->n++] = (struct content_piece){ kind, l->length };
+	l->pieces[l->n++] = (struct content_piece){kind, l->length};
 	return 0;
 }
 
 static int
 add_data(struct file_builder *b, size_t level, const struct ref *ref,
-    uint64_t length, struct fault *f)
+	uint64_t length, struct fault *f)
 {
 	struct level *l = &b->level[level];
 	int r;
@@ -137,8 +137,8 @@ add_data(struct file_builder *b, size_t level, const struct ref *ref,
 	l->refs[l->nrefs++] = *ref;
 	if (level == 0)
 		b->last_piece = length;
-	if (l->n == CONTENT_WRITE_MAX || (l->n >= NODE_MIN &&
-	    le32_get(ref->id.b) % NODE_MODULUS == 0))
+	if (l->n == CONTENT_WRITE_MAX ||
+		(l->n >= NODE_MIN && le32_get(ref->id.b) % NODE_MODULUS == 0))
 		return close_level(b, level, f);
 	return 0;
 }
@@ -146,7 +146,7 @@ add_data(struct file_builder *b, size_t level, const struct ref *ref,
 /* Lengthen the last entry if it is of this kind, else add one. */
 static int
 add_run(struct file_builder *b, enum content_kind kind, uint64_t length,
-    struct fault *f)
+	struct fault *f)
 {
 	struct level *l = &b->level[0];
 	int r;
@@ -169,7 +169,7 @@ repeats(const struct file_builder *b, const struct ref *ref, size_t n)
 	const struct level *l = &b->level[0];
 
 	return l->n > 0 && l->pieces[l->n - 1].kind != CONTENT_HOLE &&
-	    n == b->last_piece && ref_equal(&l->refs[l->nrefs - 1], ref);
+	       n == b->last_piece && ref_equal(&l->refs[l->nrefs - 1], ref);
 }
 
 static int
@@ -196,8 +196,8 @@ cut(struct file_builder *b, bool end, struct fault *f)
 	int r = 0;
 
 	while (r == 0 && b->n > at && (end || b->n - at >= window)) {
-		n = cut_next(&b->table, b->cutter, b->bytes + at, b->n - at,
-		    end);
+		n = cut_next(
+			&b->table, b->cutter, b->bytes + at, b->n - at, end);
 		r = add_chunk(b, b->bytes + at, n, f);
 		at += n;
 	}
@@ -289,8 +289,7 @@ file_end(struct file_builder *b, struct file_content *ret, struct fault *f)
 		return r;
 	ret->packs = &b->packs;
 	ret->content = 0;
-	if (b->length == 0 ||
-	    (single(b) && l->pieces[0].kind == CONTENT_HOLE))
+	if (b->length == 0 || (single(b) && l->pieces[0].kind == CONTENT_HOLE))
 		return 0;
 	if (single(b)) {
 		ret->content = OBJECT_CHUNK;
@@ -304,28 +303,27 @@ file_end(struct file_builder *b, struct file_content *ret, struct fault *f)
 enum cutter
 file_cutter(struct span name, uint64_t size)
 {
-	static const char *const suffixes[] = { ".img", ".raw", ".qcow2",
+	static const char *const suffixes[] = {".img", ".raw", ".qcow2",
 		".vmdk", ".vdi", ".vhd", ".vhdx", ".ibd", ".mdf", ".ldf",
-		".sqlite", ".sqlite3", ".db", ".mdb", ".edb", ".pst" };
+		".sqlite", ".sqlite3", ".db", ".mdb", ".edb", ".pst"};
 	size_t i, n;
 
 	if (size <= CUT_MAX)
 		return CUTTER_CONTENT;
 	for (i = 0; i < array_len(suffixes); i++) {
 		n = strlen(suffixes[i]);
-		if (name.n > n && memcmp(name.p + name.n - n, suffixes[i],
-			n) == 0)
+		if (name.n > n &&
+			memcmp(name.p + name.n - n, suffixes[i], n) == 0)
 			break;
 	}
 	if (i == array_len(suffixes) && !span_eq(name, span_str("ibdata1")))
 		return CUTTER_CONTENT;
-	return size >= (UINT64_C(64) << 30) ? CUTTER_FIXED_64K :
-	    CUTTER_FIXED_16K;
+	return size >= (UINT64_C(64) << 30) ? CUTTER_FIXED_64K
+					    : CUTTER_FIXED_16K;
 }
 
 int
-file_builder_new(struct ingest *in, struct file_builder **ret,
-    struct fault *f)
+file_builder_new(struct ingest *in, struct file_builder **ret, struct fault *f)
 {
 	struct file_builder *b = mem_zalloc(sizeof(*b));
 

@@ -19,18 +19,18 @@
  */
 struct file_builder;
 
-must_check int file_builder_new(struct ingest *in, struct file_builder **ret,
-    struct fault *f);
+must_check int file_builder_new(
+	struct ingest *in, struct file_builder **ret, struct fault *f);
 void file_builder_free(struct file_builder *b);
 
 /* Begin a file, forgetting any before it. */
 void file_begin(struct file_builder *b, enum cutter cutter);
 
 /* What comes next in the file. A hole has length above 0. */
-must_check int file_data(struct file_builder *b, struct span bytes,
-    struct fault *f);
-must_check int file_hole(struct file_builder *b, uint64_t length,
-    struct fault *f);
+must_check int file_data(
+	struct file_builder *b, struct span bytes, struct fault *f);
+must_check int file_hole(
+	struct file_builder *b, uint64_t length, struct fault *f);
 
 /* Bytes and holes so far. */
 uint64_t file_length(const struct file_builder *b);
@@ -43,8 +43,8 @@ struct file_content {
 	const struct ordinals *packs;
 };
 
-must_check int file_end(struct file_builder *b, struct file_content *ret,
-    struct fault *f);
+must_check int file_end(
+	struct file_builder *b, struct file_content *ret, struct fault *f);
 
 /* The cutter of a file that is pulled for the first time. */
 enum cutter file_cutter(struct span name, uint64_t size);

@@ -21,7 +21,7 @@
  * because the decision that a pack is full looks exactly that far back: the
  * same input makes the same packs, however the workers are scheduled. */
 #define FLIGHT 12u
-#define JOBS (FLIGHT + 2u)	/* and one being gathered for each pack */
+#define JOBS (FLIGHT + 2u) /* and one being gathered for each pack */
 
 #define PACK_DATA_FULL (64u * 1024u * 1024u)
 #define PACK_META_FULL (16u * 1024u * 1024u)
@@ -44,8 +44,8 @@ struct job {
 	enum codec codec;
 	struct block_scratch scratch;
 	int err;
-	bool done;		/* under ingest.lock */
-	struct job *next;	/* the free list or the queue; under lock */
+	bool done;	  /* under ingest.lock */
+	struct job *next; /* the free list or the queue; under lock */
 };
 
 /* An open pack and the block that is being gathered for it. */
@@ -56,7 +56,7 @@ struct lane {
 	uint32_t ordinal;
 	uint32_t rows;
 	uint32_t blocks;
-	uint64_t bytes;		/* of blocks FLIGHT or more ago */
+	uint64_t bytes; /* of blocks FLIGHT or more ago */
 	struct known known;
 	struct job *job;
 };
@@ -72,27 +72,27 @@ struct ingest {
 	uint32_t compartment;
 	const char *source;
 	uint64_t pull;
-	bool pulling;		/* pull is open */
+	bool pulling; /* pull is open */
 	uint32_t epoch;
 	struct public_key epoch_pk;
 	struct id_keys *ids;
 	struct pool *pool;
 	struct lane data, meta;
 	struct job jobs[JOBS];
-	struct buf rows;	/* scratch: references as they are stored */
+	struct buf rows; /* scratch: references as they are stored */
 	uint64_t submitted;
 	uint32_t seals;
 	uint64_t stored;
 
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
-	struct job *free;	/* under lock */
-	struct job *head, **tail;	/* under lock: submitted, in order */
-	uint64_t written;	/* under lock */
-	struct flight flight[FLIGHT];	/* under lock */
-	bool writing;		/* under lock: a worker writes the head */
-	int err;		/* under lock: sticky */
-	struct fault fault;	/* under lock until err is seen */
+	struct job *free;	      /* under lock */
+	struct job *head, **tail;     /* under lock: submitted, in order */
+	uint64_t written;	      /* under lock */
+	struct flight flight[FLIGHT]; /* under lock */
+	bool writing;		      /* under lock: a worker writes the head */
+	int err;		      /* under lock: sticky */
+	struct fault fault;	      /* under lock until err is seen */
 };
 
 /* ---- workers ---- */
@@ -111,8 +111,8 @@ write_job(struct job *j, struct fault *f)
 
 	if (j->err == -EUCLEAN)
 		return fault_set(f, FAULT_INTERNAL, "block",
-		    "what was sealed does not open to the same bytes: "
-		    "memory or processor is at fault");
+			"what was sealed does not open to the same bytes: "
+			"memory or processor is at fault");
 	if (j->err != 0)
 		return fault_set(f, FAULT_NO_MEMORY, "block", NULL);
 	return draft_block(j->draft, &b, f);
@@ -156,7 +156,7 @@ run_job(void *arg)
 	struct ingest *in = j->in;
 
 	j->err = block_seal(&j->sealed, &j->codec, j->keys, j->number,
-	    buf_span(&j->plain), &j->scratch);
+		buf_span(&j->plain), &j->scratch);
 	pthread_mutex_lock(&in->lock);
 	j->done = true;
 	if (!in->writing)
@@ -239,8 +239,8 @@ ingest_pull(struct ingest *in, uint64_t *pull, struct fault *f)
 	int r = 0;
 
 	if (!in->pulling)
-		r = writer_pull(in->w, in->source, in->compartment, &in->pull,
-		    f);
+		r = writer_pull(
+			in->w, in->source, in->compartment, &in->pull, f);
 	in->pulling = r == 0;
 	*pull = in->pull;
 	return r;
@@ -256,18 +256,18 @@ open_lane(struct ingest *in, struct lane *l, struct fault *f)
 
 	r = ingest_pull(in, &pull, f);
 	if (r == 0)
-		r = draft_begin(in->w, l->kind, in->compartment, pull,
-		    &l->draft, f);
+		r = draft_begin(
+			in->w, l->kind, in->compartment, pull, &l->draft, f);
 	if (r != 0)
 		return r;
 	context = draft_header_context(l->draft);
 	memcpy(l->keys->context, context.p, PACK_CONTEXT_SIZE);
 	random_bytes(l->keys->pack.b, sizeof(l->keys->pack.b));
 	r = seal_wrap(wrap, &in->epoch_pk, "pack", context,
-	    span_of(l->keys->pack.b, sizeof(l->keys->pack.b)));
+		span_of(l->keys->pack.b, sizeof(l->keys->pack.b)));
 	if (r != 0)
 		return fault_set(f, FAULT_KEY_DAMAGED, "epoch",
-		    "its public key is of low order");
+			"its public key is of low order");
 	l->ordinal = draft_ordinal(l->draft);
 	l->rows = 0;
 	l->blocks = 0;
@@ -313,8 +313,8 @@ static bool
 full(const struct lane *l)
 {
 	return l->rows >= PACK_ROWS_FULL ||
-	    l->bytes >= (l->kind == PACK_DATA ? PACK_DATA_FULL :
-	    PACK_META_FULL);
+	       l->bytes >=
+		       (l->kind == PACK_DATA ? PACK_DATA_FULL : PACK_META_FULL);
 }
 
 /* Make sure that the lane has a block with room for n bytes. */
@@ -325,12 +325,12 @@ make_room(struct ingest *in, struct lane *l, size_t n, struct fault *f)
 	int r = 0;
 
 	if (l->job != NULL && l->job->plain.n > 0 &&
-	    l->job->plain.n + n > limit) {
+		l->job->plain.n + n > limit) {
 		r = submit(in, l, f);
 		/* Invariant 1: metadata goes with the data before it. */
 		if (r == 0 && full(l))
-			r = l->kind == PACK_DATA ? seal_lane(in, l, f) :
-			    ingest_seal(in, f);
+			r = l->kind == PACK_DATA ? seal_lane(in, l, f)
+						 : ingest_seal(in, f);
 	}
 	if (r == 0 && l->draft == NULL)
 		r = open_lane(in, l, f);
@@ -341,20 +341,20 @@ make_room(struct ingest *in, struct lane *l, size_t n, struct fault *f)
 
 static int
 add_object(struct job *j, const struct draft_object *o, struct span content,
-    struct span rows)
+	struct span rows)
 {
 	struct draft_object *bigger;
 
 	if (j->n == j->cap) {
-		bigger = mem_realloc_array(j->objects, 2 * j->cap + 64,
-		    sizeof(*bigger));
+		bigger = mem_realloc_array(
+			j->objects, 2 * j->cap + 64, sizeof(*bigger));
 		if (bigger == NULL)
 			return -ENOMEM;
 		j->objects = bigger;
 		j->cap = 2 * j->cap + 64;
 	}
 	if (buf_reserve(&j->plain, content.n) != 0 ||
-	    buf_append(&j->refs, rows.p, rows.n) != 0)
+		buf_append(&j->refs, rows.p, rows.n) != 0)
 		return -ENOMEM;
 	j->objects[j->n++] = *o;
 	return buf_append(&j->plain, content.p, content.n);
@@ -377,12 +377,13 @@ encode_rows(struct ingest *in, const struct ref *refs, uint32_t nrefs)
 
 static int
 store_new(struct ingest *in, struct lane *l, enum object_type type,
-    struct span content, const uint8_t digest[16], struct ref *ref,
-    struct fault *f)
+	struct span content, const uint8_t digest[16], struct ref *ref,
+	struct fault *f)
 {
-	struct draft_object o = { .id = ref->id, .type = type,
+	struct draft_object o = {.id = ref->id,
+		.type = type,
 		.length = (uint32_t)content.n,
-		.nrefs = (uint32_t)(in->rows.n / PACK_REF_SIZE) };
+		.nrefs = (uint32_t)(in->rows.n / PACK_REF_SIZE)};
 	int r;
 
 	r = make_room(in, l, content.n, f);
@@ -390,7 +391,7 @@ store_new(struct ingest *in, struct lane *l, enum object_type type,
 		return r;
 	o.offset = (uint32_t)l->job->plain.n;
 	if (add_object(l->job, &o, content, buf_span(&in->rows)) != 0 ||
-	    known_add(&l->known, &ref->id, digest, l->rows) != 0)
+		known_add(&l->known, &ref->id, digest, l->rows) != 0)
 		return fault_set(f, FAULT_NO_MEMORY, "pull", NULL);
 	ref->addr.ordinal = l->ordinal;
 	ref->addr.row = l->rows++;
@@ -399,10 +400,11 @@ store_new(struct ingest *in, struct lane *l, enum object_type type,
 
 int
 ingest_put(struct ingest *in, enum object_type type, struct span content,
-    const struct ref *refs, uint32_t nrefs, struct ref *ret, struct fault *f)
+	const struct ref *refs, uint32_t nrefs, struct ref *ret,
+	struct fault *f)
 {
 	struct lane *l = type == OBJECT_CHUNK ? &in->data : &in->meta;
-	uint8_t digest[16] = { 0 };
+	uint8_t digest[16] = {0};
 	struct span rows;
 	struct ref ref;
 	int r;
@@ -414,7 +416,7 @@ ingest_put(struct ingest *in, enum object_type type, struct span content,
 		digest_blake2b(digest, sizeof(digest), &rows, 1);
 	id_compute(&ref.id, in->ids, type, refs, nrefs, content);
 	if (l->draft != NULL &&
-	    known_find(&l->known, &ref.id, digest, &ref.addr.row)) {
+		known_find(&l->known, &ref.id, digest, &ref.addr.row)) {
 		ref.addr.ordinal = l->ordinal;
 		*ret = ref;
 		return 0;
@@ -467,7 +469,7 @@ init(struct ingest *in, const struct ingest_opts *o, struct fault *f)
 	secret = vault_keys_secret(writer_keys_peek(o->writer), o->compartment);
 	if (secret == NULL)
 		return fault_set(f, FAULT_KEY_MISSING, "keys/vault",
-		    "it has no secret of compartment %u", o->compartment);
+			"it has no secret of compartment %u", o->compartment);
 	in->ids = secmem_alloc(sizeof(*in->ids));
 	in->data.keys = secmem_alloc(sizeof(*in->data.keys));
 	in->meta.keys = secmem_alloc(sizeof(*in->meta.keys));
@@ -489,8 +491,8 @@ init(struct ingest *in, const struct ingest_opts *o, struct fault *f)
 }
 
 int
-ingest_open(const struct ingest_opts *opts, struct ingest **ret,
-    struct fault *f)
+ingest_open(
+	const struct ingest_opts *opts, struct ingest **ret, struct fault *f)
 {
 	struct ingest *in = mem_zalloc(sizeof(*in));
 	int r;

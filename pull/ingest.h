@@ -28,12 +28,12 @@ struct ingest;
 struct ingest_opts {
 	struct writer *writer;
 	uint32_t compartment;
-	const char *source;	/* outlives ingest */
+	const char *source; /* outlives ingest */
 	unsigned int workers;
 };
 
-must_check int ingest_open(const struct ingest_opts *opts,
-    struct ingest **ret, struct fault *f);
+must_check int ingest_open(
+	const struct ingest_opts *opts, struct ingest **ret, struct fault *f);
 
 /* Drops what is not sealed. NULL is fine. */
 void ingest_close(struct ingest *in);
@@ -50,8 +50,7 @@ const struct id_keys *ingest_id_keys(const struct ingest *in);
 
 /* The number of this pull. It is opened (writer_pull) by the first thing that
  * is stored, so that a pull that comes to nothing leaves no trace. */
-must_check int ingest_pull(struct ingest *in, uint64_t *pull,
-    struct fault *f);
+must_check int ingest_pull(struct ingest *in, uint64_t *pull, struct fault *f);
 
 /*
  * Store an object, unless it is known with the same references. *ret is its
@@ -59,8 +58,8 @@ must_check int ingest_pull(struct ingest *in, uint64_t *pull,
  * failure in only takes ingest_close.
  */
 must_check int ingest_put(struct ingest *in, enum object_type type,
-    struct span content, const struct ref *refs, uint32_t nrefs,
-    struct ref *ret, struct fault *f);
+	struct span content, const struct ref *refs, uint32_t nrefs,
+	struct ref *ret, struct fault *f);
 
 /* Seal the open packs as they are: data, then metadata. */
 must_check int ingest_seal(struct ingest *in, struct fault *f);

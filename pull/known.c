@@ -22,7 +22,7 @@ slot(const struct known *k, const struct id *id)
 
 bool
 known_find(const struct known *k, const struct id *id, const uint8_t refs[16],
-    uint32_t *row)
+	uint32_t *row)
 {
 	const struct known_entry *e;
 
@@ -38,7 +38,7 @@ known_find(const struct known *k, const struct id *id, const uint8_t refs[16],
 static int
 grow(struct known *k)
 {
-	struct known bigger = { .cap = k->cap == 0 ? KNOWN_START : 2 * k->cap };
+	struct known bigger = {.cap = k->cap == 0 ? KNOWN_START : 2 * k->cap};
 	size_t i;
 
 	bigger.v = mem_array(bigger.cap, sizeof(*bigger.v));
@@ -55,7 +55,7 @@ grow(struct known *k)
 
 int
 known_add(struct known *k, const struct id *id, const uint8_t refs[16],
-    uint32_t row)
+	uint32_t row)
 {
 	struct known_entry *e;
 
@@ -83,5 +83,5 @@ void
 known_free(struct known *k)
 {
 	mem_free(k->v);
-	*k = (struct known){ 0 };
+	*k = (struct known){0};
 }

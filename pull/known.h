@@ -22,16 +22,16 @@ struct known_entry {
 struct known {
 	struct known_entry *v;
 	size_t n;
-	size_t cap;	/* a power of two, or 0 */
+	size_t cap; /* a power of two, or 0 */
 };
 
 /* The row of an object stored with these references, or false. */
 bool known_find(const struct known *k, const struct id *id,
-    const uint8_t refs[16], uint32_t *row);
+	const uint8_t refs[16], uint32_t *row);
 
 /* Add, or replace what is there under the same id. 0 or -ENOMEM. */
 must_check int known_add(struct known *k, const struct id *id,
-    const uint8_t refs[16], uint32_t row);
+	const uint8_t refs[16], uint32_t row);
 
 /* Forget all entries, keep the memory. */
 void known_clear(struct known *k);

@@ -13,8 +13,7 @@ parse_local(struct location *l, const char *text, struct fault *f)
 	l->path = realpath(text, NULL);
 	if (l->path != NULL)
 		return 0;
-	return fault_set(f, FAULT_SOURCE_MISSING, text, "%s",
-	    strerror(errno));
+	return fault_set(f, FAULT_SOURCE_MISSING, text, "%s", strerror(errno));
 }
 
 int
@@ -22,12 +21,12 @@ location_parse(struct location *l, const char *text, struct fault *f)
 {
 	const char *colon = strchr(text, ':'), *slash = strchr(text, '/');
 
-	*l = (struct location){ NULL, NULL };
+	*l = (struct location){NULL, NULL};
 	if (colon == NULL || (slash != NULL && slash < colon))
 		return parse_local(l, text, f);
 	if (colon == text || text[0] == '-' || colon[1] != '/')
 		return fault_set(f, FAULT_USAGE, text,
-		    "a location is /path or user@host:/path");
+			"a location is /path or user@host:/path");
 	l->host = mem_dup(text, (size_t)(colon - text) + 1);
 	l->path = mem_strdup(colon + 1);
 	if (l->host == NULL || l->path == NULL) {
@@ -43,7 +42,7 @@ location_free(struct location *l)
 {
 	mem_free(l->host);
 	mem_free(l->path);
-	*l = (struct location){ NULL, NULL };
+	*l = (struct location){NULL, NULL};
 }
 
 int
@@ -62,8 +61,9 @@ location_exclude(const struct location *l, const char *store, struct buf *out)
 	if (strncmp(real, l->path, n) != 0 || real[n] != '/')
 		return 0;
 	for (p = real + n; *p != '\0'; p++)
-		if ((strchr("*?[]\\!#", *p) != NULL && buf_u8(out, '\\') != 0) ||
-		    buf_u8(out, (uint8_t)*p) != 0)
+		if ((strchr("*?[]\\!#", *p) != NULL &&
+			    buf_u8(out, '\\') != 0) ||
+			buf_u8(out, (uint8_t)*p) != 0)
 			return -ENOMEM;
 	return 0;
 }

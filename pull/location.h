@@ -8,13 +8,13 @@
 
 /* Where a source is. */
 struct location {
-	char *host;	/* user@host, or NULL: this machine */
-	char *path;	/* absolute; of this machine: resolved */
+	char *host; /* user@host, or NULL: this machine */
+	char *path; /* absolute; of this machine: resolved */
 };
 
 /* Parse /path or [user@]host:/path. Faults: usage, source-missing. */
-must_check int location_parse(struct location *l, const char *text,
-    struct fault *f);
+must_check int location_parse(
+	struct location *l, const char *text, struct fault *f);
 void location_free(struct location *l);
 
 /*
@@ -22,7 +22,7 @@ void location_free(struct location *l);
  * pull from reading what it writes: anchored, with the pattern's own
  * characters escaped. Else out stays empty.
  */
-must_check int location_exclude(const struct location *l, const char *store,
-    struct buf *out);
+must_check int location_exclude(
+	const struct location *l, const char *store, struct buf *out);
 
 #endif

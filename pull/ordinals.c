@@ -50,7 +50,7 @@ void
 ordinals_free(struct ordinals *o)
 {
 	mem_free(o->v);
-	*o = (struct ordinals){ 0 };
+	*o = (struct ordinals){0};
 }
 
 int
@@ -98,7 +98,7 @@ void
 ordinal_map_free(struct ordinal_map *m)
 {
 	mem_free(m->words);
-	*m = (struct ordinal_map){ 0 };
+	*m = (struct ordinal_map){0};
 }
 
 int
@@ -110,7 +110,8 @@ ordinal_map_list(const struct ordinal_map *m, struct ordinals *o)
 	for (i = 0; i < m->n; i++)
 		for (left = m->words[i]; left != 0; left &= left - 1)
 			if (ordinals_add(o, (uint32_t)(64 * i) +
-				(uint32_t)__builtin_ctzll(left)) != 0)
+						    (uint32_t)__builtin_ctzll(
+							    left)) != 0)
 				return -ENOMEM;
 	return 0;
 }

@@ -27,7 +27,7 @@ must_check int ordinals_encode(const struct ordinals *o, struct buf *out);
 
 struct ordinal_map {
 	uint64_t *words;
-	size_t n;	/* words */
+	size_t n; /* words */
 };
 
 must_check int ordinal_map_set(struct ordinal_map *m, uint32_t ordinal);
@@ -35,7 +35,7 @@ must_check int ordinal_map_add(struct ordinal_map *m, const struct ordinals *o);
 void ordinal_map_free(struct ordinal_map *m);
 
 /* All that are set, ascending, appended to o. */
-must_check int ordinal_map_list(const struct ordinal_map *m,
-    struct ordinals *o);
+must_check int ordinal_map_list(
+	const struct ordinal_map *m, struct ordinals *o);
 
 #endif

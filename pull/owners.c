@@ -9,15 +9,14 @@
 /* Both lists are sorted arrays: a source has a few hundred owners at most, and
  * a page a handful. */
 static size_t
-position(const struct owner *v, size_t n, enum owner_kind kind,
-    uint32_t number)
+position(const struct owner *v, size_t n, enum owner_kind kind, uint32_t number)
 {
 	size_t lo = 0, hi = n, mid;
 
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
 		if (v[mid].kind < kind ||
-		    (v[mid].kind == kind && v[mid].number < number))
+			(v[mid].kind == kind && v[mid].number < number))
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -27,14 +26,14 @@ position(const struct owner *v, size_t n, enum owner_kind kind,
 
 static bool
 is_at(const struct owner *v, size_t n, size_t i, enum owner_kind kind,
-    uint32_t number)
+	uint32_t number)
 {
 	return i < n && v[i].kind == kind && v[i].number == number;
 }
 
 static int
 insert(struct owner **v, size_t *n, size_t *cap, size_t at,
-    const struct owner *o)
+	const struct owner *o)
 {
 	size_t more = *cap == 0 ? 8 : 2 * *cap;
 	struct owner *bigger;
@@ -88,7 +87,7 @@ owners_free(struct owners *o)
 	for (i = 0; i < o->n; i++)
 		cleanup_free(&o->v[i].name.p);
 	mem_free(o->v);
-	*o = (struct owners){ 0 };
+	*o = (struct owners){0};
 }
 
 static int
@@ -106,7 +105,7 @@ set_add(struct owner_set *s, const struct owner *o)
 
 int
 owner_set_add(struct owner_set *s, const struct owners *all, uint32_t user,
-    uint32_t group)
+	uint32_t group)
 {
 	int r = set_add(s, owners_find(all, OWNER_USER, user));
 
@@ -123,5 +122,5 @@ void
 owner_set_free(struct owner_set *s)
 {
 	mem_free(s->v);
-	*s = (struct owner_set){ 0 };
+	*s = (struct owner_set){0};
 }

@@ -11,7 +11,7 @@
 
 /* Names of users and groups that the source told. */
 struct owners {
-	struct owner *v;	/* ascending by kind and number; names are owned */
+	struct owner *v; /* ascending by kind and number; names are owned */
 	size_t n;
 	size_t cap;
 };
@@ -22,8 +22,8 @@ struct owners {
 must_check int owners_add(struct owners *o, const struct owner *owner);
 
 /* The name of a number, or NULL. Valid until the next owners_add. */
-const struct owner *owners_find(const struct owners *o, enum owner_kind kind,
-    uint32_t number);
+const struct owner *owners_find(
+	const struct owners *o, enum owner_kind kind, uint32_t number);
 void owners_free(struct owners *o);
 
 /* The owners that some entries use: a set to fill and then encode. */
@@ -35,7 +35,7 @@ struct owner_set {
 
 /* Add the names of an entry's user and group, as far as they have any. */
 must_check int owner_set_add(struct owner_set *s, const struct owners *all,
-    uint32_t user, uint32_t group);
+	uint32_t user, uint32_t group);
 void owner_set_clear(struct owner_set *s);
 void owner_set_free(struct owner_set *s);
 

@@ -14,7 +14,7 @@
 #define NODE_MIN 32u
 #define NODE_SHIFT 8
 #define NODE_MASK 0x3fu
-#define LEVELS 8u	/* 32^7 pages: more than 10^12 entries */
+#define LEVELS 8u /* 32^7 pages: more than 10^12 entries */
 
 /* A child of a node: a page, or a node of the level below. */
 struct child {
@@ -30,15 +30,15 @@ struct level {
 };
 
 struct pages_state {
-	struct buf entries;	/* of the page under way */
+	struct buf entries; /* of the page under way */
 	uint32_t n;
 	struct ref *refs;
 	uint32_t nrefs, refs_cap;
-	struct child sum;	/* of the page under way */
+	struct child sum; /* of the page under way */
 	struct owner_set owners;
 	struct level level[LEVELS];
 	struct ordinals packs;
-	struct buf object;	/* scratch */
+	struct buf object; /* scratch */
 };
 
 static int
@@ -74,12 +74,12 @@ pages_free(struct pages *p)
 	p->state = NULL;
 }
 
-static int push_child(struct pages *p, size_t level, const struct child *c,
-    struct fault *f);
+static int push_child(
+	struct pages *p, size_t level, const struct child *c, struct fault *f);
 
 static int
 put(struct pages *p, enum object_type type, const struct ref *refs,
-    uint32_t nrefs, struct ref *ret, struct fault *f)
+	uint32_t nrefs, struct ref *ret, struct fault *f)
 {
 	struct pages_state *s = p->state;
 	int r;
@@ -99,7 +99,7 @@ close_page(struct pages *p, struct fault *f)
 
 	buf_clear(&s->object);
 	r = directory_page_encode(&s->object, s->owners.v, s->owners.n,
-	    buf_span(&s->entries), s->n);
+		buf_span(&s->entries), s->n);
 	if (r != 0)
 		return fault_errno(f, FAULT_INTERNAL, r, "directory", "page");
 	r = put(p, OBJECT_DIRPAGE, s->refs, s->nrefs, &s->sum.ref, f);
@@ -118,7 +118,7 @@ close_node(struct pages *p, size_t level, struct child *up, struct fault *f)
 {
 	struct level *l = &p->state->level[level];
 	_cleanup_free_ struct directory_child *rows =
-	    mem_array(l->n, sizeof(*rows));
+		mem_array(l->n, sizeof(*rows));
 	_cleanup_free_ struct ref *refs = mem_array(l->n, sizeof(*refs));
 	size_t i;
 	int r;
@@ -137,8 +137,8 @@ close_node(struct pages *p, size_t level, struct child *up, struct fault *f)
 	up->c.name.n = rows[0].name.n;
 	memcpy(up->name, rows[0].name.p, rows[0].name.n);
 	buf_clear(&p->state->object);
-	r = directory_node_encode(&p->state->object, (uint8_t)(level + 1),
-	    rows, l->n);
+	r = directory_node_encode(
+		&p->state->object, (uint8_t)(level + 1), rows, l->n);
 	if (r != 0)
 		return fault_errno(f, FAULT_INTERNAL, r, "directory", "node");
 	r = put(p, OBJECT_DIRNODE, refs, (uint32_t)l->n, &up->ref, f);
@@ -156,22 +156,22 @@ ends_node(const struct pages *p, const struct level *l)
 		return true;
 	if (l->n < NODE_MIN)
 		return false;
-	h = id_page_hash(ingest_id_keys(p->in),
-	    span_of(last->name, last->c.name.n));
+	h = id_page_hash(
+		ingest_id_keys(p->in), span_of(last->name, last->c.name.n));
 	return ((h >> NODE_SHIFT) & NODE_MASK) == 0;
 }
 
 static int
-push_child(struct pages *p, size_t level, const struct child *c,
-    struct fault *f)
+push_child(
+	struct pages *p, size_t level, const struct child *c, struct fault *f)
 {
 	struct level *l = &p->state->level[level];
 	struct child *bigger, up;
 	int r;
 
 	if (l->n == l->cap) {
-		bigger = mem_realloc_array(l->v, 2 * l->cap + 4,
-		    sizeof(*bigger));
+		bigger = mem_realloc_array(
+			l->v, 2 * l->cap + 4, sizeof(*bigger));
 		if (bigger == NULL)
 			return out_of_memory(f);
 		l->v = bigger;
@@ -182,20 +182,20 @@ push_child(struct pages *p, size_t level, const struct child *c,
 		return 0;
 	if (level + 1 == LEVELS)
 		return fault_set(f, FAULT_LIMIT_EXCEEDED, "directory",
-		    "number of entries");
+			"number of entries");
 	r = close_node(p, level, &up, f);
 	return r != 0 ? r : push_child(p, level + 1, &up, f);
 }
 
 static int
 add_refs(struct pages_state *s, const struct dirent_rec *e,
-    const struct ref *content, const struct ref *attrs)
+	const struct ref *content, const struct ref *attrs)
 {
 	struct ref *bigger;
 
 	if (s->nrefs + 2 > s->refs_cap) {
-		bigger = mem_realloc_array(s->refs, 2 * s->refs_cap + 64,
-		    sizeof(*bigger));
+		bigger = mem_realloc_array(
+			s->refs, 2 * s->refs_cap + 64, sizeof(*bigger));
 		if (bigger == NULL)
 			return -ENOMEM;
 		s->refs = bigger;
@@ -210,7 +210,7 @@ add_refs(struct pages_state *s, const struct dirent_rec *e,
 
 int
 pages_add(struct pages *p, const struct dirent_rec *e,
-    const struct ref *content, const struct ref *attrs, struct fault *f)
+	const struct ref *content, const struct ref *attrs, struct fault *f)
 {
 	struct pages_state *s = p->state;
 	uint64_t h;
@@ -224,7 +224,7 @@ pages_add(struct pages *p, const struct dirent_rec *e,
 	if (r == -EINVAL)
 		return fault_errno(f, FAULT_INTERNAL, r, "directory", "entry");
 	if (r != 0 || add_refs(s, e, content, attrs) != 0 ||
-	    owner_set_add(&s->owners, p->owners, e->user, e->group) != 0)
+		owner_set_add(&s->owners, p->owners, e->user, e->group) != 0)
 		return out_of_memory(f);
 	if (s->n == 0) {
 		s->sum.c.name.n = e->name.n;
@@ -237,7 +237,7 @@ pages_add(struct pages *p, const struct dirent_rec *e,
 		s->sum.c.bytes += e->size;
 	h = id_page_hash(ingest_id_keys(p->in), e->name);
 	if ((s->entries.n >= PAGE_MIN && (h & PAGE_MASK) == 0) ||
-	    s->entries.n >= PAGE_MAX)
+		s->entries.n >= PAGE_MAX)
 		return close_page(p, f);
 	return 0;
 }
@@ -283,14 +283,14 @@ end_tree(struct pages *p, struct child *root, size_t *level, struct fault *f)
 		if (r != 0)
 			return r;
 	}
-	return fault_set(f, FAULT_LIMIT_EXCEEDED, "directory",
-	    "number of entries");
+	return fault_set(
+		f, FAULT_LIMIT_EXCEEDED, "directory", "number of entries");
 }
 
 int
 pages_end(struct pages *p, struct pages_result *ret, struct fault *f)
 {
-	struct child root = { 0 };
+	struct child root = {0};
 	size_t level = 0;
 	int r = 0;
 

@@ -20,17 +20,17 @@
 struct pages {
 	struct ingest *in;
 	const struct owners *owners;
-	struct pages_state *state;	/* NULL before the first entry */
+	struct pages_state *state; /* NULL before the first entry */
 };
 
-void pages_init(struct pages *p, struct ingest *in,
-    const struct owners *owners);
+void pages_init(
+	struct pages *p, struct ingest *in, const struct owners *owners);
 void pages_free(struct pages *p);
 
 /* Add the next entry; content (if e->content is not 0) and attrs (if it has
  * the flag) are its references. Names ascend: the caller's duty. */
 must_check int pages_add(struct pages *p, const struct dirent_rec *e,
-    const struct ref *content, const struct ref *attrs, struct fault *f);
+	const struct ref *content, const struct ref *attrs, struct fault *f);
 
 /* A finished directory. packs are those of its pages and nodes; valid until
  * pages_free. */
@@ -42,7 +42,7 @@ struct pages_result {
 	const struct ordinals *packs;
 };
 
-must_check int pages_end(struct pages *p, struct pages_result *ret,
-    struct fault *f);
+must_check int pages_end(
+	struct pages *p, struct pages_result *ret, struct fault *f);
 
 #endif

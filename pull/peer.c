@@ -27,7 +27,7 @@ peer_init(struct peer *p, int in, int out, const volatile bool *stop)
 {
 	int r;
 
-	*p = (struct peer){ .in = in, .out = out, .stop = stop };
+	*p = (struct peer){.in = in, .out = out, .stop = stop};
 	r = nonblocking(in);
 	return r != 0 || in == out ? r : nonblocking(out);
 }
@@ -49,7 +49,7 @@ static int
 died(struct fault *f)
 {
 	return fault_set(f, FAULT_AGENT_DIED, "agent",
-	    "the connection ended before the pull was done");
+		"the connection ended before the pull was done");
 }
 
 /* Write what fits. An agent that reads no more may have said all it had to
@@ -99,8 +99,8 @@ receive_some(struct peer *p, struct fault *f)
 static int
 exchange(struct peer *p, struct fault *f)
 {
-	struct pollfd fds[2] = { { .fd = p->in, .events = POLLIN },
-		{ .fd = p->out, .events = POLLOUT } };
+	struct pollfd fds[2] = {{.fd = p->in, .events = POLLIN},
+		{.fd = p->out, .events = POLLOUT}};
 
 	if (*p->stop)
 		return fault_set(f, FAULT_INTERRUPTED, "pull", "by a signal");
@@ -109,8 +109,9 @@ exchange(struct peer *p, struct fault *f)
 	if (p->sent == p->output.n)
 		fds[1].fd = -1;
 	if (poll(fds, 2, -1) < 0)
-		return errno == EINTR ? 0 :
-		    fault_errno(f, FAULT_IO, -errno, "agent", "poll");
+		return errno == EINTR ? 0
+				      : fault_errno(f, FAULT_IO, -errno,
+						"agent", "poll");
 	if (fds[1].revents != 0)
 		send_some(p);
 	return fds[0].revents != 0 ? receive_some(p, f) : 0;
@@ -119,17 +120,18 @@ exchange(struct peer *p, struct fault *f)
 /* A whole frame at the front of the input: 1; 0 when more must come. */
 static int
 take(struct peer *p, enum wire_type *type, struct span *payload,
-    struct fault *f)
+	struct fault *f)
 {
 	struct wire_head head;
 
 	if (p->input.n - p->at < WIRE_HEAD_SIZE)
 		return 0;
 	if (wire_head_decode(span_of(p->input.p + p->at, WIRE_HEAD_SIZE),
-		WIRE_FROM_AGENT, &head) != 0)
+		    WIRE_FROM_AGENT, &head) != 0)
 		return fault_set(f, FAULT_AGENT_PROTOCOL, "agent",
-		    "it sent what is not a frame (does a login script print "
-		    "something there?)");
+			"it sent what is not a frame (does a login script "
+			"print "
+			"something there?)");
 	if (p->input.n - p->at < WIRE_HEAD_SIZE + head.length)
 		return 0;
 	*type = head.type;
@@ -140,8 +142,7 @@ take(struct peer *p, enum wire_type *type, struct span *payload,
 
 /* Give credit back in large pieces. */
 static int
-count(struct peer *p, enum wire_type type, struct span payload,
-    struct fault *f)
+count(struct peer *p, enum wire_type type, struct span payload, struct fault *f)
 {
 	if (wire_counts(type))
 		p->worked_off += payload.n;
@@ -155,7 +156,7 @@ count(struct peer *p, enum wire_type type, struct span payload,
 
 int
 peer_next(struct peer *p, enum wire_type *type, struct span *payload,
-    struct fault *f)
+	struct fault *f)
 {
 	int r;
 

@@ -17,22 +17,22 @@
  * can make the other stop for good. Memory: one frame in, what is queued out.
  */
 struct peer {
-	int in;			/* both set non-blocking by peer_init */
+	int in; /* both set non-blocking by peer_init */
 	int out;
 	struct buf input;
-	size_t at;		/* in input: the first byte not handed out */
+	size_t at; /* in input: the first byte not handed out */
 	struct buf output;
 	size_t sent;
-	bool deaf;		/* it reads no more: output is dropped */
-	uint64_t worked_off;	/* counted payload bytes not yet credited */
-	const volatile bool *stop;	/* set by a signal: -ECANCELED */
+	bool deaf;		   /* it reads no more: output is dropped */
+	uint64_t worked_off;	   /* counted payload bytes not yet credited */
+	const volatile bool *stop; /* set by a signal: -ECANCELED */
 };
 
 /* Bytes that the agent may send unasked; half of it is given back at a time. */
 #define PEER_CREDIT (8u * 1024u * 1024u)
 
-must_check int peer_init(struct peer *p, int in, int out,
-    const volatile bool *stop);
+must_check int peer_init(
+	struct peer *p, int in, int out, const volatile bool *stop);
 void peer_free(struct peer *p);
 
 /*
@@ -40,7 +40,7 @@ void peer_free(struct peer *p);
  * stream ended), agent-protocol (an impossible frame), interrupted, io.
  */
 must_check int peer_next(struct peer *p, enum wire_type *type,
-    struct span *payload, struct fault *f);
+	struct span *payload, struct fault *f);
 
 /* Where frames to send are appended (format/wire.h); peer_next sends them. */
 struct buf *peer_output(struct peer *p);

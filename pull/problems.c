@@ -4,14 +4,14 @@
 #include <errno.h>
 
 static int
-store_list(struct problem_chain *t, struct ingest *in, struct ordinal_map *packs,
-    struct fault *f)
+store_list(struct problem_chain *t, struct ingest *in,
+	struct ordinal_map *packs, struct fault *f)
 {
 	struct ref ref;
 	int r;
 
 	r = ingest_put(in, OBJECT_PROBLEMS, buf_span(&t->list), &t->last,
-	    t->chained ? 1 : 0, &ref, f);
+		t->chained ? 1 : 0, &ref, f);
 	if (r != 0)
 		return r;
 	if (ordinal_map_set(packs, ref.addr.ordinal) != 0)
@@ -23,8 +23,8 @@ store_list(struct problem_chain *t, struct ingest *in, struct ordinal_map *packs
 }
 
 int
-problems_add(struct problem_chain *t, struct ingest *in, struct ordinal_map *packs,
-    const struct problem *p, struct fault *f)
+problems_add(struct problem_chain *t, struct ingest *in,
+	struct ordinal_map *packs, const struct problem *p, struct fault *f)
 {
 	int r = problem_add(&t->list, p);
 
@@ -34,13 +34,14 @@ problems_add(struct problem_chain *t, struct ingest *in, struct ordinal_map *pac
 			return r;
 		r = problem_add(&t->list, p);
 	}
-	return r == 0 ? 0 : fault_errno(f, FAULT_INTERNAL, r, "problem list",
-	    "entry");
+	return r == 0 ? 0
+		      : fault_errno(
+				f, FAULT_INTERNAL, r, "problem list", "entry");
 }
 
 int
-problems_end(struct problem_chain *t, struct ingest *in, struct ordinal_map *packs,
-    struct ref *ret, struct fault *f)
+problems_end(struct problem_chain *t, struct ingest *in,
+	struct ordinal_map *packs, struct ref *ret, struct fault *f)
 {
 	int r = t->list.n > 0 ? store_list(t, in, packs, f) : 0;
 

@@ -14,17 +14,17 @@
  * many for memory. */
 struct problem_chain {
 	struct buf list;
-	struct ref last;	/* the list before this one */
+	struct ref last; /* the list before this one */
 	bool chained;
 };
 
 must_check int problems_add(struct problem_chain *t, struct ingest *in,
-    struct ordinal_map *packs, const struct problem *p, struct fault *f);
+	struct ordinal_map *packs, const struct problem *p, struct fault *f);
 
 /* Store what is left; *ret is the head of the chain. At least one problem was
  * added. */
 must_check int problems_end(struct problem_chain *t, struct ingest *in,
-    struct ordinal_map *packs, struct ref *ret, struct fault *f);
+	struct ordinal_map *packs, struct ref *ret, struct fault *f);
 void problems_free(struct problem_chain *t);
 
 #endif

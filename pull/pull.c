@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define COMPARTMENT 1u	/* until compartments can be made */
+#define COMPARTMENT 1u /* until compartments can be made */
 #define DAY (24 * 60 * 60)
 
 struct run {
@@ -58,15 +58,16 @@ receive_hello(struct run *u, struct fault *f)
 	r = peer_next(&u->peer, &type, &payload, f);
 	if (r != 0)
 		return r;
-	r = type == WIRE_AGENT_HELLO ?
-	    wire_hello_decode(payload, WIRE_FROM_AGENT, &hello) : -EBADMSG;
+	r = type == WIRE_AGENT_HELLO
+		    ? wire_hello_decode(payload, WIRE_FROM_AGENT, &hello)
+		    : -EBADMSG;
 	if (r == -EPROTONOSUPPORT)
 		return fault_set(f, FAULT_AGENT_VERSION, "agent",
-		    "it speaks another version of the protocol than %u",
-		    WIRE_PROTOCOL);
+			"it speaks another version of the protocol than %u",
+			WIRE_PROTOCOL);
 	if (r != 0)
 		return fault_set(f, FAULT_AGENT_PROTOCOL, "agent",
-		    "it does not greet as an agent does");
+			"it does not greet as an agent does");
 	u->clock_skew = hello.clock - clock_wall().sec;
 	return 0;
 }
@@ -76,14 +77,14 @@ send_start(struct run *u, struct fault *f)
 {
 	_cleanup_buf_ struct buf own = BUF_INIT;
 	_cleanup_free_ struct span *excludes =
-	    mem_array(u->o->nexcludes + 1, sizeof(*excludes));
+		mem_array(u->o->nexcludes + 1, sizeof(*excludes));
 	const struct span path = span_str(u->where.path);
-	struct wire_start s = { .paths = 1, .credit = PEER_CREDIT };
+	struct wire_start s = {.paths = 1, .credit = PEER_CREDIT};
 	size_t i;
 	int r;
 
 	if (excludes == NULL ||
-	    location_exclude(&u->where, u->o->store, &own) != 0)
+		location_exclude(&u->where, u->o->store, &own) != 0)
 		return out_of_memory(f);
 	for (i = 0; i < u->o->nexcludes; i++)
 		excludes[s.excludes++] = span_str(u->o->excludes[i]);
@@ -96,16 +97,17 @@ send_start(struct run *u, struct fault *f)
 	r = wire_start_encode(peer_output(&u->peer), &s, &path, excludes);
 	if (r == -EINVAL)
 		return fault_set(f, FAULT_USAGE, u->o->location,
-		    "a path or exclude that is empty or too long");
+			"a path or exclude that is empty or too long");
 	return r == 0 ? 0 : out_of_memory(f);
 }
 
 static int
 greet(struct run *u, struct fault *f)
 {
-	const struct transport_opts to = { .host = u->where.host,
-		.agent = u->o->agent, .ssh_config = u->o->ssh_config };
-	const struct wire_hello hello = { 0 };
+	const struct transport_opts to = {.host = u->where.host,
+		.agent = u->o->agent,
+		.ssh_config = u->o->ssh_config};
+	const struct wire_hello hello = {0};
 	int r;
 
 	r = transport_start(&u->transport, &to, f);
@@ -115,8 +117,8 @@ greet(struct run *u, struct fault *f)
 	r = peer_init(&u->peer, u->transport.in, u->transport.out, u->o->stop);
 	if (r != 0)
 		return fault_errno(f, FAULT_IO, r, "agent", "fcntl");
-	if (wire_hello_encode(peer_output(&u->peer), WIRE_FROM_VAULT,
-		&hello) != 0)
+	if (wire_hello_encode(peer_output(&u->peer), WIRE_FROM_VAULT, &hello) !=
+		0)
 		return out_of_memory(f);
 	r = receive_hello(u, f);
 	return r != 0 ? r : send_start(u, f);
@@ -127,14 +129,19 @@ greet(struct run *u, struct fault *f)
 static int
 run_tree(struct run *u, struct fault *f)
 {
-	const struct ingest_opts io = { .writer = u->w,
-		.compartment = COMPARTMENT, .source = u->o->source,
-		.workers = u->o->workers };
-	struct remember_opts ro = { .writer = u->w,
-		.compartment = COMPARTMENT, .source = u->o->source,
-		.today = today(u) };
-	struct tree_opts to = { .peer = &u->peer, .sink = u->o->sink,
-		.paths = 1, .today = today(u), .clock_skew = u->clock_skew };
+	const struct ingest_opts io = {.writer = u->w,
+		.compartment = COMPARTMENT,
+		.source = u->o->source,
+		.workers = u->o->workers};
+	struct remember_opts ro = {.writer = u->w,
+		.compartment = COMPARTMENT,
+		.source = u->o->source,
+		.today = today(u)};
+	struct tree_opts to = {.peer = &u->peer,
+		.sink = u->o->sink,
+		.paths = 1,
+		.today = today(u),
+		.clock_skew = u->clock_skew};
 	int r;
 
 	r = ingest_open(&io, &u->ingest, f);
@@ -156,11 +163,12 @@ store_root(struct run *u, struct ref *ret, struct fault *f)
 {
 	_cleanup_buf_ struct buf object = BUF_INIT;
 	const struct tree_root *root = &u->tree.root[0];
-	const struct snaproot_path path = { span_str(u->where.path),
-		root->entry };
-	struct owner_set owners = { 0 };
-	struct snaproot_parts parts = { .path = &path, .paths = 1,
-		.problems = u->tree.counts.problems + u->tree.counts.changed };
+	const struct snaproot_path path = {
+		span_str(u->where.path), root->entry};
+	struct owner_set owners = {0};
+	struct snaproot_parts parts = {.path = &path,
+		.paths = 1,
+		.problems = u->tree.counts.problems + u->tree.counts.changed};
 	struct ref refs[3];
 	uint32_t n = 0;
 	int r;
@@ -171,8 +179,8 @@ store_root(struct run *u, struct ref *ret, struct fault *f)
 		refs[n++] = root->content;
 	if ((root->entry.flags & DIRENT_ATTRS) != 0)
 		refs[n++] = root->attrs;
-	r = owner_set_add(&owners, &u->tree.owners, root->entry.user,
-	    root->entry.group);
+	r = owner_set_add(
+		&owners, &u->tree.owners, root->entry.user, root->entry.group);
 	parts.owner = owners.v;
 	parts.owners = owners.n;
 	if (r == 0)
@@ -180,8 +188,8 @@ store_root(struct run *u, struct ref *ret, struct fault *f)
 	owner_set_free(&owners);
 	if (r != 0)
 		return fault_errno(f, FAULT_INTERNAL, r, "snapshot", "root");
-	r = ingest_put(u->ingest, OBJECT_SNAPROOT, buf_span(&object), refs, n,
-	    ret, f);
+	r = ingest_put(
+		u->ingest, OBJECT_SNAPROOT, buf_span(&object), refs, n, ret, f);
 	if (r == 0 && ordinal_map_set(&u->tree.packs, ret->addr.ordinal) != 0)
 		return out_of_memory(f);
 	return r;
@@ -195,7 +203,7 @@ fill_body(const struct run *u, const struct ref *root, struct leaf_body *b)
 	*b = (struct leaf_body){
 		.source = span_str(u->o->source),
 		.location = span_str(u->o->location),
-		.clock = { u->started.sec, u->started.nsec },
+		.clock = {u->started.sec, u->started.nsec},
 		.root = *root,
 		.entries = c->entries,
 		.files = c->files,
@@ -206,14 +214,14 @@ fill_body(const struct run *u, const struct ref *root, struct leaf_body *b)
 		.problems = c->problems,
 		.oldest_day = c->oldest_day,
 		.duration = (uint32_t)((clock_mono_ns() - u->started_mono) /
-		    UINT64_C(1000000000)),
+				       UINT64_C(1000000000)),
 	};
 }
 
 static int
 commit(struct run *u, struct pull_result *ret, struct fault *f)
 {
-	struct ordinals packs = { 0 };
+	struct ordinals packs = {0};
 	struct leaf_body body;
 	struct ref root;
 	uint64_t pull;
@@ -233,9 +241,9 @@ commit(struct run *u, struct pull_result *ret, struct fault *f)
 	if (ordinal_map_list(&u->tree.packs, &packs) != 0)
 		r = out_of_memory(f);
 	else
-		r = writer_commit(u->w, pull, COMPARTMENT, ret->complete ?
-		    LEAF_COMPLETE : LEAF_INCOMPLETE, packs.v, packs.n, &body,
-		    &ret->number, &ret->id, f);
+		r = writer_commit(u->w, pull, COMPARTMENT,
+			ret->complete ? LEAF_COMPLETE : LEAF_INCOMPLETE,
+			packs.v, packs.n, &body, &ret->number, &ret->id, f);
 	ret->root = root.id;
 	ret->counts = u->tree.counts;
 	ret->stored = body.bytes_added;
@@ -253,7 +261,7 @@ commit(struct run *u, struct pull_result *ret, struct fault *f)
 static void
 keep_what_there_is(struct run *u)
 {
-	struct fault ignored = { 0 };
+	struct fault ignored = {0};
 
 	if (u->remember == NULL || ingest_seal(u->ingest, &ignored) != 0)
 		return;
@@ -265,7 +273,7 @@ static bool
 source_failed(const struct fault *f)
 {
 	return f->code == FAULT_AGENT_DIED || f->code == FAULT_INTERRUPTED ||
-	    f->code == FAULT_SSH_FAILED;
+	       f->code == FAULT_SSH_FAILED;
 }
 
 static int
@@ -289,16 +297,17 @@ run(struct run *u, struct pull_result *ret, struct fault *f)
 int
 pull_run(const struct pull_opts *o, struct pull_result *ret, struct fault *f)
 {
-	struct run u = { .o = o, .started = clock_wall(),
-		.started_mono = clock_mono_ns() };
-	struct fault own = { 0 };
+	struct run u = {.o = o,
+		.started = clock_wall(),
+		.started_mono = clock_mono_ns()};
+	struct fault own = {0};
 	int r;
 
 	if (f == NULL)
 		f = &own;
 	if (!field_source_ok(span_str(o->source)))
 		return fault_set(f, FAULT_SOURCE_NAME, o->source,
-		    "not a name for a source");
+			"not a name for a source");
 	r = location_parse(&u.where, o->location, f);
 	if (r == 0)
 		r = run(&u, ret, f);

@@ -20,7 +20,7 @@ struct pull_opts {
 	const char *store;
 	const char *source;
 	const char *location;	/* /path, or user@host:/path */
-	const char *ssh_config;	/* NULL: the caller's own */
+	const char *ssh_config; /* NULL: the caller's own */
 	const char *agent;	/* its path; NULL: the usual one */
 	const char *const *excludes;
 	size_t nexcludes;
@@ -28,17 +28,17 @@ struct pull_opts {
 	bool skip_cachedirs;
 	unsigned int workers;
 	const struct tree_sink *sink;
-	const volatile bool *stop;	/* set by a signal */
+	const volatile bool *stop; /* set by a signal */
 };
 
 struct pull_result {
-	uint64_t number;	/* of the snapshot's leaf */
+	uint64_t number; /* of the snapshot's leaf */
 	struct root id;
-	struct id root;		/* id of the snapshot root */
+	struct id root; /* id of the snapshot root */
 	bool complete;
 	struct tree_counts counts;
-	uint64_t stored;	/* bytes of pack files added */
-	uint32_t packs;		/* that the snapshot needs */
+	uint64_t stored; /* bytes of pack files added */
+	uint32_t packs;	 /* that the snapshot needs */
 	struct writer_stats stats;
 	uint32_t seconds;
 };
@@ -49,7 +49,7 @@ struct pull_result {
  * that the next pull need not read it again. Faults: source-name,
  * source-missing, those of the store, the transport and the agent.
  */
-must_check int pull_run(const struct pull_opts *o, struct pull_result *ret,
-    struct fault *f);
+must_check int pull_run(
+	const struct pull_opts *o, struct pull_result *ret, struct fault *f);
 
 #endif

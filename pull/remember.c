@@ -39,7 +39,7 @@ struct remember {
 	uint32_t today;
 	struct pending *pending;
 	struct buf scratch;
-	size_t collected;	/* bytes that the writer holds for us */
+	size_t collected; /* bytes that the writer holds for us */
 };
 
 /* A range as the last pull left it. */
@@ -63,8 +63,8 @@ struct new_range {
 	struct buf entries;
 	struct new_entry *v;
 	uint32_t n, cap;
-	uint32_t listed;	/* entries, the skipped ones included */
-	uint32_t same;		/* entries with the references of old */
+	uint32_t listed; /* entries, the skipped ones included */
+	uint32_t same;	 /* entries with the references of old */
 	struct buf listing;
 	struct ordinals need;
 };
@@ -73,10 +73,10 @@ struct memory {
 	struct remember *r;
 	struct statrec_key place;
 	struct buf components;
-	struct old_range old[2];	/* the one in use, and the next */
-	struct new_range first, now;	/* now: from the second range on */
-	bool later;			/* now is in use */
-	bool cut;			/* the next entry begins a range */
+	struct old_range old[2];     /* the one in use, and the next */
+	struct new_range first, now; /* now: from the second range on */
+	bool later;		     /* now is in use */
+	bool cut;		     /* the next entry begins a range */
 };
 
 /* ---- places and keys ---- */
@@ -84,12 +84,12 @@ struct memory {
 void
 remember_place_root(struct remember_place *p, uint16_t path)
 {
-	*p = (struct remember_place){ .path = path };
+	*p = (struct remember_place){.path = path};
 }
 
 void
 remember_place_below(struct remember_place *p, const struct remember *r,
-    const struct remember_place *parent, struct span name)
+	const struct remember_place *parent, struct span name)
 {
 	p->parent = parent;
 	p->depth = parent->depth + 1;
@@ -169,9 +169,9 @@ old_load(struct memory *m, struct old_range *o, const uint8_t range[8])
 	if (range_key(&key, m, range) != 0)
 		return -ENOMEM;
 	if (writer_stat_get(m->r->w, buf_span(&key), &sealed) != 0 ||
-	    stat_open(&o->plain, m->r->keys, buf_span(&key),
-		buf_span(&sealed)) != 0 ||
-	    statrec_open(buf_span(&o->plain), &o->rec) != 0)
+		stat_open(&o->plain, m->r->keys, buf_span(&key),
+			buf_span(&sealed)) != 0 ||
+		statrec_open(buf_span(&o->plain), &o->rec) != 0)
 		return 0;
 	o->v = mem_array(o->rec.n, sizeof(*o->v));
 	if (o->v == NULL)
@@ -197,8 +197,9 @@ old_shift(struct memory *m)
 	old_clear(&m->old[0]);
 	m->old[0] = m->old[1];
 	memset(&m->old[1], 0, sizeof(m->old[1]));
-	return has_next(&m->old[0]) ?
-	    old_load(m, &m->old[1], m->old[0].rec.next) : 0;
+	return has_next(&m->old[0])
+		       ? old_load(m, &m->old[1], m->old[0].rec.next)
+		       : 0;
 }
 
 static int
@@ -270,7 +271,7 @@ static int
 new_compare(const void *a, const void *b)
 {
 	return memcmp(((const struct new_entry *)a)->hash,
-	    ((const struct new_entry *)b)->hash, 16);
+		((const struct new_entry *)b)->hash, 16);
 }
 
 /* Entries in the order of their hashes. */
@@ -323,14 +324,14 @@ pending_free(struct pending *p)
 
 /* Is the record the same as the one there? */
 static bool
-same_as_old(const struct memory *m, const struct new_range *n,
-    struct span plain)
+same_as_old(
+	const struct memory *m, const struct new_range *n, struct span plain)
 {
 	size_t i;
 
 	for (i = 0; i < 2; i++)
 		if (m->old[i].v != NULL &&
-		    memcmp(m->old[i].key, n->key, STATREC_HASH) == 0)
+			memcmp(m->old[i].key, n->key, STATREC_HASH) == 0)
 			return span_eq(buf_span(&m->old[i].plain), plain);
 	return false;
 }
@@ -338,10 +339,10 @@ same_as_old(const struct memory *m, const struct new_range *n,
 /* A range is complete: write it, or let it wait for its packs. */
 static int
 new_close(struct memory *m, struct new_range *n,
-    const struct statrec_directory *d)
+	const struct statrec_directory *d)
 {
 	_cleanup_buf_ struct buf entries = BUF_INIT;
-	struct statrec rec = { .n = n->n, .first = d != NULL };
+	struct statrec rec = {.n = n->n, .first = d != NULL};
 	struct pending *p = mem_zalloc(sizeof(*p));
 	int r = -ENOMEM;
 
@@ -353,7 +354,7 @@ new_close(struct memory *m, struct new_range *n,
 	stat_listing_hash(rec.digest, m->r->keys, buf_span(&n->listing));
 	rec.entries = buf_span(&entries);
 	if (range_key(&p->key, m, n->key) != 0 ||
-	    statrec_encode(&p->plain, &rec) != 0)
+		statrec_encode(&p->plain, &rec) != 0)
 		goto out;
 	r = 0;
 	if (same_as_old(m, n, buf_span(&p->plain)))
@@ -408,8 +409,9 @@ range_for(struct memory *m, struct span name, struct new_range **ret)
 	n = m->later ? &m->now : &m->first;
 	n->listed++;
 	h = id_page_hash(ingest_id_keys(m->r->in), name);
-	m->cut = n->listed >= RANGE_MAX || (n->listed >= RANGE_MIN &&
-	    ((h >> RANGE_SHIFT) & RANGE_MASK) == 0);
+	m->cut = n->listed >= RANGE_MAX ||
+		 (n->listed >= RANGE_MIN &&
+			 ((h >> RANGE_SHIFT) & RANGE_MASK) == 0);
 	*ret = n;
 	return 0;
 }
@@ -418,9 +420,10 @@ static bool
 same_references(const struct statrec_entry *a, const struct statrec_entry *b)
 {
 	return a->kind == b->kind && a->content == b->content &&
-	    a->flags == b->flags && a->has_attrs == b->has_attrs &&
-	    (a->content == 0 || ref_equal(&a->content_ref, &b->content_ref)) &&
-	    (!a->has_attrs || ref_equal(&a->attrs_ref, &b->attrs_ref));
+	       a->flags == b->flags && a->has_attrs == b->has_attrs &&
+	       (a->content == 0 ||
+		       ref_equal(&a->content_ref, &b->content_ref)) &&
+	       (!a->has_attrs || ref_equal(&a->attrs_ref, &b->attrs_ref));
 }
 
 static int
@@ -429,8 +432,8 @@ add_index(struct new_range *n, const uint8_t hash[16], size_t at)
 	struct new_entry *bigger;
 
 	if (n->n == n->cap) {
-		bigger = mem_realloc_array(n->v, 2 * n->cap + 16,
-		    sizeof(*bigger));
+		bigger = mem_realloc_array(
+			n->v, 2 * n->cap + 16, sizeof(*bigger));
 		if (bigger == NULL)
 			return -ENOMEM;
 		n->v = bigger;
@@ -445,7 +448,7 @@ add_index(struct new_range *n, const uint8_t hash[16], size_t at)
 
 int
 memory_add(struct memory *m, struct span name, const struct statrec_entry *e,
-    const struct ordinals *packs, struct span listing)
+	const struct ordinals *packs, struct span listing)
 {
 	_cleanup_buf_ struct buf rows = BUF_INIT;
 	struct statrec_entry full = *e;
@@ -454,8 +457,8 @@ memory_add(struct memory *m, struct span name, const struct statrec_entry *e,
 	size_t at, i;
 
 	if (range_for(m, name, &n) != 0 ||
-	    buf_append(&n->listing, listing.p, listing.n) != 0 ||
-	    ordinals_encode(packs, &rows) != 0)
+		buf_append(&n->listing, listing.p, listing.n) != 0 ||
+		ordinals_encode(packs, &rows) != 0)
 		return -ENOMEM;
 	stat_name_hash(full.hash, m->r->keys, name);
 	full.packs.bytes = buf_span(&rows);
@@ -465,7 +468,7 @@ memory_add(struct memory *m, struct span name, const struct statrec_entry *e,
 		n->same++;
 	for (i = 0; i < packs->n; i++)
 		if (!ingest_sealed(m->r->in, packs->v[i]) &&
-		    ordinals_add(&n->need, packs->v[i]) != 0)
+			ordinals_add(&n->need, packs->v[i]) != 0)
 			return -ENOMEM;
 	at = n->entries.n;
 	if (statrec_entry_encode(&n->entries, &full) != 0)
@@ -491,11 +494,11 @@ memory_unchanged(struct memory *m)
 	uint8_t digest[16];
 
 	if (m->later || o->v == NULL || !o->rec.first || has_next(o) ||
-	    n->n != n->listed || n->same != n->n || n->n != o->rec.n)
+		n->n != n->listed || n->same != n->n || n->n != o->rec.n)
 		return NULL;
 	stat_listing_hash(digest, m->r->keys, buf_span(&n->listing));
 	if (memcmp(digest, o->rec.digest, sizeof(digest)) != 0 ||
-	    !all_open(m->r, &o->rec.directory.packs))
+		!all_open(m->r, &o->rec.directory.packs))
 		return NULL;
 	return &o->rec.directory;
 }
@@ -509,7 +512,7 @@ need_pages(struct memory *m, const struct statrec_directory *d)
 	for (i = 0; i < d->packs.n; i++) {
 		ordinal = statrec_ordinal(&d->packs, i);
 		if (!ingest_sealed(m->r->in, ordinal) &&
-		    ordinals_add(&m->first.need, ordinal) != 0)
+			ordinals_add(&m->first.need, ordinal) != 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -530,7 +533,7 @@ memory_end(struct memory *m, const struct statrec_directory *d)
 
 int
 memory_open(struct remember *r, const struct remember_place *place,
-    struct memory **ret)
+	struct memory **ret)
 {
 	struct memory *m = mem_zalloc(sizeof(*m));
 	static const uint8_t first[STATREC_HASH];

@@ -27,11 +27,11 @@ struct remember_opts {
 	struct ingest *ingest;
 	uint32_t compartment;
 	const char *source;
-	uint32_t today;		/* days since 1970 */
+	uint32_t today; /* days since 1970 */
 };
 
-must_check int remember_open(const struct remember_opts *o,
-    struct remember **ret);
+must_check int remember_open(
+	const struct remember_opts *o, struct remember **ret);
 void remember_close(struct remember *r);
 const struct stat_keys *remember_keys(const struct remember *r);
 
@@ -40,19 +40,19 @@ void remember_sealed(struct remember *r);
 
 /* Where a directory is, without names: a chain up to the path's root. */
 struct remember_place {
-	const struct remember_place *parent;	/* NULL for the root */
-	uint32_t depth;				/* 0 for the root */
+	const struct remember_place *parent; /* NULL for the root */
+	uint32_t depth;			     /* 0 for the root */
 	uint16_t path;
 	uint8_t hash[8];
 };
 void remember_place_root(struct remember_place *p, uint16_t path);
 void remember_place_below(struct remember_place *p, const struct remember *r,
-    const struct remember_place *parent, struct span name);
+	const struct remember_place *parent, struct span name);
 
 /* The memory of one directory, old and new. */
 struct memory;
 must_check int memory_open(struct remember *r,
-    const struct remember_place *place, struct memory **ret);
+	const struct remember_place *place, struct memory **ret);
 void memory_free(struct memory *m);
 
 /*
@@ -69,13 +69,13 @@ bool memory_due(const struct memory *m, const struct statrec_entry *e);
 /* Add the next entry of the new record: hash and packs are filled in here.
  * listing is what the digest covers. */
 must_check int memory_add(struct memory *m, struct span name,
-    const struct statrec_entry *e, const struct ordinals *packs,
-    struct span listing);
+	const struct statrec_entry *e, const struct ordinals *packs,
+	struct span listing);
 
 /* The entry is not to be remembered (it may change unseen, or was not read), but
  * its listing counts. */
-must_check int memory_skip(struct memory *m, struct span name,
-    struct span listing);
+must_check int memory_skip(
+	struct memory *m, struct span name, struct span listing);
 
 /*
  * The directory's object as it was, if the whole listing and every entry's
@@ -86,7 +86,6 @@ const struct statrec_directory *memory_unchanged(struct memory *m);
 
 /* The directory is done: its record will be written once all packs that it
  * names are sealed. m is freed. */
-must_check int memory_end(struct memory *m,
-    const struct statrec_directory *d);
+must_check int memory_end(struct memory *m, const struct statrec_directory *d);
 
 #endif

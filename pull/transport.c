@@ -29,30 +29,30 @@ widen(int fd)
 }
 
 static int
-start_local(struct transport *t, const struct transport_opts *o,
-    struct fault *f)
+start_local(
+	struct transport *t, const struct transport_opts *o, struct fault *f)
 {
 	char path[PATH_MAX];
-	char *argv[] = { (char[]){ AGENT }, NULL };
+	char *argv[] = {(char[]){AGENT}, NULL};
 	_cleanup_close_ int theirs = -1;
-	struct child_opts c = { .path = path, .argv = argv,
-		.die_with_parent = true, .maps = 3 };
+	struct child_opts c = {
+		.path = path, .argv = argv, .die_with_parent = true, .maps = 3};
 	int pair[2], r;
 
 	if (o->agent != NULL)
 		c.path = o->agent;
 	else if (child_find_helper(AGENT, path, sizeof(path)) != 0)
 		return fault_set(f, FAULT_AGENT_MISSING, AGENT,
-		    "it is not beside this program");
+			"it is not beside this program");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return fault_errno(f, FAULT_IO, -errno, AGENT, "socketpair");
 	t->in = t->out = pair[0];
 	theirs = pair[1];
 	widen(pair[0]);
 	widen(pair[1]);
-	c.map[0] = (struct child_map){ theirs, 0 };
-	c.map[1] = (struct child_map){ theirs, 1 };
-	c.map[2] = (struct child_map){ 2, 2 };
+	c.map[0] = (struct child_map){theirs, 0};
+	c.map[1] = (struct child_map){theirs, 1};
+	c.map[2] = (struct child_map){2, 2};
 	r = child_spawn(&c, &t->child);
 	if (r != 0)
 		return fault_errno(f, FAULT_AGENT_MISSING, r, c.path, "start");
@@ -61,11 +61,25 @@ start_local(struct transport *t, const struct transport_opts *o,
 
 /* The AEAD AES ciphers first: twice the speed of ssh's default choice. */
 static const char *const ssh_options[] = {
-	"-T", "-o", "StrictHostKeyChecking=yes", "-o", "Compression=no",
-	"-o", "ClearAllForwardings=yes", "-o", "ForwardAgent=no",
-	"-o", "ForwardX11=no", "-o", "PermitLocalCommand=no",
-	"-o", "EscapeChar=none", "-o", "ServerAliveInterval=30",
-	"-o", "Ciphers=^aes256-gcm@openssh.com,aes128-gcm@openssh.com",
+	"-T",
+	"-o",
+	"StrictHostKeyChecking=yes",
+	"-o",
+	"Compression=no",
+	"-o",
+	"ClearAllForwardings=yes",
+	"-o",
+	"ForwardAgent=no",
+	"-o",
+	"ForwardX11=no",
+	"-o",
+	"PermitLocalCommand=no",
+	"-o",
+	"EscapeChar=none",
+	"-o",
+	"ServerAliveInterval=30",
+	"-o",
+	"Ciphers=^aes256-gcm@openssh.com,aes128-gcm@openssh.com",
 };
 
 static void
@@ -87,12 +101,11 @@ ssh_command(const char **argv, const struct transport_opts *o)
 }
 
 static int
-start_ssh(struct transport *t, const struct transport_opts *o,
-    struct fault *f)
+start_ssh(struct transport *t, const struct transport_opts *o, struct fault *f)
 {
 	const char *argv[array_len(ssh_options) + 8];
 	_cleanup_close_ int in = -1, out = -1, err = -1;
-	struct child_opts c = { .die_with_parent = true, .maps = 3 };
+	struct child_opts c = {.die_with_parent = true, .maps = 3};
 	int to[2], from[2], said[2], r;
 
 	ssh_command(argv, o);
@@ -110,9 +123,9 @@ start_ssh(struct transport *t, const struct transport_opts *o,
 	err = said[1];
 	(void)fcntl(t->in, F_SETPIPE_SZ, 1024 * 1024);
 	c.argv = (char *const *)(uintptr_t)argv;
-	c.map[0] = (struct child_map){ in, 0 };
-	c.map[1] = (struct child_map){ out, 1 };
-	c.map[2] = (struct child_map){ err, 2 };
+	c.map[0] = (struct child_map){in, 0};
+	c.map[1] = (struct child_map){out, 1};
+	c.map[2] = (struct child_map){err, 2};
 	r = child_spawn(&c, &t->child);
 	if (r != 0)
 		return fault_errno(f, FAULT_SSH_FAILED, r, "ssh", "start");
@@ -120,13 +133,13 @@ start_ssh(struct transport *t, const struct transport_opts *o,
 }
 
 int
-transport_start(struct transport *t, const struct transport_opts *o,
-    struct fault *f)
+transport_start(
+	struct transport *t, const struct transport_opts *o, struct fault *f)
 {
 	int r;
 
-	*t = (struct transport){ .child = CHILD_NONE, .in = -1, .out = -1,
-		.err = -1 };
+	*t = (struct transport){
+		.child = CHILD_NONE, .in = -1, .out = -1, .err = -1};
 	r = o->host == NULL ? start_local(t, o, f) : start_ssh(t, o, f);
 	if (r != 0)
 		transport_end(t, false, NULL);
@@ -137,7 +150,7 @@ transport_start(struct transport *t, const struct transport_opts *o,
 static void
 hear(struct transport *t)
 {
-	struct pollfd p = { .fd = t->err, .events = POLLIN };
+	struct pollfd p = {.fd = t->err, .events = POLLIN};
 	char chunk[256];
 	ssize_t n;
 
@@ -162,7 +175,7 @@ last_line(struct transport *t)
 	const char *nl;
 
 	while (t->nsaid > 0 && (t->said[t->nsaid - 1] == '\n' ||
-	    t->said[t->nsaid - 1] == '\r'))
+				       t->said[t->nsaid - 1] == '\r'))
 		t->said[--t->nsaid] = '\0';
 	nl = strrchr(t->said, '\n');
 	return nl != NULL ? nl + 1 : t->said;
@@ -172,7 +185,7 @@ static void
 explain_ssh(struct transport *t, int status, struct fault *f)
 {
 	const char *last;
-	struct fault told = { 0 };
+	struct fault told = {0};
 
 	hear(t);
 	last = last_line(t);
@@ -200,7 +213,8 @@ transport_end(struct transport *t, bool failed, struct fault *f)
 		close(t->in);
 	t->in = t->out = -1;
 	if (t->child.pid > 0 && failed && f != NULL && t->err >= 0 &&
-	    (f->code == FAULT_AGENT_DIED || f->code == FAULT_AGENT_PROTOCOL)) {
+		(f->code == FAULT_AGENT_DIED ||
+			f->code == FAULT_AGENT_PROTOCOL)) {
 		if (child_wait(&t->child, &status) == 0)
 			explain_ssh(t, status, f);
 	}

@@ -15,22 +15,22 @@
  */
 struct transport {
 	struct child child;
-	int in;			/* from the agent */
-	int out;		/* to it; the same as in for a local one */
-	int err;		/* ssh's messages; -1 for a local agent */
-	char said[512];		/* the end of ssh's messages */
+	int in;		/* from the agent */
+	int out;	/* to it; the same as in for a local one */
+	int err;	/* ssh's messages; -1 for a local agent */
+	char said[512]; /* the end of ssh's messages */
 	size_t nsaid;
 };
 
 struct transport_opts {
 	const char *host;	/* user@host, or NULL: this machine */
 	const char *agent;	/* path of the agent there; NULL: the usual */
-	const char *ssh_config;	/* NULL: the caller's own */
+	const char *ssh_config; /* NULL: the caller's own */
 };
 
 /* Faults: agent-missing, ssh-failed. */
-must_check int transport_start(struct transport *t,
-    const struct transport_opts *o, struct fault *f);
+must_check int transport_start(
+	struct transport *t, const struct transport_opts *o, struct fault *f);
 
 /*
  * End the connection and the child. When the pull failed because the agent

@@ -38,7 +38,7 @@ take_owner(struct tree *t, struct span payload, struct fault *f)
 	r = owners_add(&t->t->owners, &o);
 	if (r == -EOVERFLOW)
 		return fault_set(f, FAULT_LIMIT_EXCEEDED, "agent",
-		    "more than %u owners", OWNERS_MAX);
+			"more than %u owners", OWNERS_MAX);
 	return r == 0 ? 0 : out_of_memory(f);
 }
 
@@ -48,13 +48,13 @@ listing_ok(const struct listing *l)
 	if ((l->flags & WIRE_ENTRY_UNEXAMINED) != 0)
 		return (l->flags & WIRE_ENTRY_FOLLOWS) == 0;
 	return l->kind == FILE_DIRECTORY ||
-	    (l->flags & WIRE_ENTRY_FOLLOWS) == 0;
+	       (l->flags & WIRE_ENTRY_FOLLOWS) == 0;
 }
 
 /* Copy a batch's entries and decode them. */
 static int
 new_batch(struct tree *t, const struct wire_batch *w, struct batch **ret,
-    struct fault *f)
+	struct fault *f)
 {
 	struct batch *b = mem_zalloc(sizeof(*b));
 	struct rcur at;
@@ -70,16 +70,15 @@ new_batch(struct tree *t, const struct wire_batch *w, struct batch **ret,
 	t->live += b->n;
 	*ret = b;
 	if (b->entry == NULL ||
-	    buf_append(&b->bytes, w->entries.p, w->entries.n) != 0)
+		buf_append(&b->bytes, w->entries.p, w->entries.n) != 0)
 		return out_of_memory(f);
 	at = rcur_init(buf_span(&b->bytes));
 	for (i = 0; i < b->n; i++) {
 		b->entry[i].listing.p = at.p;
 		if (!wire_batch_next(&at, &b->entry[i].l) ||
-		    !listing_ok(&b->entry[i].l))
+			!listing_ok(&b->entry[i].l))
 			return wrong(f, "an impossible entry");
-		b->entry[i].listing.n = (size_t)(at.p -
-		    b->entry[i].listing.p);
+		b->entry[i].listing.n = (size_t)(at.p - b->entry[i].listing.p);
 		if ((b->entry[i].l.flags & WIRE_ENTRY_FOLLOWS) != 0)
 			b->open++;
 	}
@@ -89,7 +88,7 @@ new_batch(struct tree *t, const struct wire_batch *w, struct batch **ret,
 /* The directory that a batch belongs to: made by its first batch. */
 static int
 directory_of(struct tree *t, const struct wire_batch *w, struct dir **ret,
-    struct fault *f)
+	struct fault *f)
 {
 	struct batch *parent = branch_find(t, w->parent);
 	struct entry *e;
@@ -108,7 +107,7 @@ directory_of(struct tree *t, const struct wire_batch *w, struct dir **ret,
 		return wrong(f, "a batch of a directory that is done");
 	if (e->dir->depth > LIMIT_PATH_DEPTH)
 		return fault_set(f, FAULT_LIMIT_EXCEEDED, "agent",
-		    "directories more than %u deep", LIMIT_PATH_DEPTH);
+			"directories more than %u deep", LIMIT_PATH_DEPTH);
 	*ret = e->dir;
 	return 0;
 }
@@ -117,7 +116,7 @@ directory_of(struct tree *t, const struct wire_batch *w, struct dir **ret,
 static int
 names_ascend(struct dir *d, const struct batch *b, struct fault *f)
 {
-	struct span last = { d->last_name, d->last_name_n };
+	struct span last = {d->last_name, d->last_name_n};
 	struct span name;
 
 	if (b->n == 0)
@@ -142,7 +141,7 @@ take_batch(struct tree *t, struct span payload, struct fault *f)
 		return wrong(f, "an impossible batch");
 	if (t->live + w.n > TREE_LIVE_MAX)
 		return fault_set(f, FAULT_LIMIT_EXCEEDED, "agent",
-		    "more than %u entries under way", TREE_LIVE_MAX);
+			"more than %u entries under way", TREE_LIVE_MAX);
 	if (w.batch == 0 && w.n != t->o->paths)
 		return wrong(f, "other paths than were asked for");
 	if (w.batch != 0)
@@ -177,11 +176,12 @@ take_problem(struct tree *t, struct span payload, struct fault *f)
 	b = branch_find(t, p.at.batch);
 	if (b == NULL || p.at.entry >= b->n)
 		return wrong(f, "a problem of nothing that is under way");
-	if (b->dir == NULL && (b->entry[p.at.entry].l.flags &
-	    WIRE_ENTRY_UNEXAMINED) != 0)
-		return fault_errno(f, FAULT_SOURCE_MISSING, -ENOENT,
-		    "source", "%s", p.err == 0 ? "it cannot be examined" :
-		    strerror((int)p.err));
+	if (b->dir == NULL &&
+		(b->entry[p.at.entry].l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
+		return fault_errno(f, FAULT_SOURCE_MISSING, -ENOENT, "source",
+			"%s",
+			p.err == 0 ? "it cannot be examined"
+				   : strerror((int)p.err));
 	return branch_problem(t, b, p.at.entry, p.reason, p.err, f);
 }
 
@@ -195,7 +195,7 @@ served(struct tree *t, struct wire_at at, uint8_t want)
 	struct entry *e;
 
 	if (b == NULL || at.batch != b->number || at.entry >= b->n ||
-	    at.entry < t->at || (t->in_file && at.entry != t->at))
+		at.entry < t->at || (t->in_file && at.entry != t->at))
 		return NULL;
 	e = &b->entry[at.entry];
 	if ((e->want & want) == 0 || (e->got & want) != 0)
@@ -212,8 +212,7 @@ take_attrs(struct tree *t, struct span payload, struct fault *f)
 	struct entry *e;
 	int r;
 
-	if (wire_attrs_decode(payload, &a) != 0 ||
-	    attrs_open(a.set, &set) != 0)
+	if (wire_attrs_decode(payload, &a) != 0 || attrs_open(a.set, &set) != 0)
 		return wrong(f, "an impossible attribute set");
 	e = served(t, a.at, WIRE_WANT_ATTRS);
 	if (e == NULL)
@@ -221,13 +220,14 @@ take_attrs(struct tree *t, struct span payload, struct fault *f)
 	e->got |= WIRE_WANT_ATTRS;
 	if (set.n == 0)
 		return 0;
-	r = ingest_put(t->o->ingest, OBJECT_ATTRS, a.set, NULL, 0,
-	    &e->attrs_ref, f);
+	r = ingest_put(
+		t->o->ingest, OBJECT_ATTRS, a.set, NULL, 0, &e->attrs_ref, f);
 	if (r != 0)
 		return r;
 	e->flags |= DIRENT_ATTRS;
-	return ordinals_add(&e->packs, e->attrs_ref.addr.ordinal) == 0 ? 0 :
-	    out_of_memory(f);
+	return ordinals_add(&e->packs, e->attrs_ref.addr.ordinal) == 0
+		       ? 0
+		       : out_of_memory(f);
 }
 
 static int
@@ -244,13 +244,14 @@ take_link(struct tree *t, struct span payload, struct fault *f)
 		return wrong(f, "a link target that was not asked for");
 	e->got |= WIRE_WANT_CONTENT;
 	r = ingest_put(t->o->ingest, OBJECT_LINK, l.target, NULL, 0,
-	    &e->content_ref, f);
+		&e->content_ref, f);
 	if (r != 0)
 		return r;
 	e->content = OBJECT_LINK;
 	e->l.size = l.target.n;
-	return ordinals_add(&e->packs, e->content_ref.addr.ordinal) == 0 ? 0 :
-	    out_of_memory(f);
+	return ordinals_add(&e->packs, e->content_ref.addr.ordinal) == 0
+		       ? 0
+		       : out_of_memory(f);
 }
 
 /* The file that a frame is about; its first frame begins it. */
@@ -288,7 +289,7 @@ take_hole(struct tree *t, struct span payload, struct fault *f)
 	if (wire_hole_decode(payload, &h) != 0)
 		return wrong(f, "an impossible hole");
 	if (file_of(t, h.at) == NULL || h.offset != file_length(t->file) ||
-	    h.length > FORMAT_FILE_MAX - h.offset)
+		h.length > FORMAT_FILE_MAX - h.offset)
 		return wrong(f, "a hole that was not its turn");
 	return file_hole(t->file, h.length, f);
 }
@@ -312,7 +313,7 @@ take_restart(struct tree *t, struct span payload, struct fault *f)
 /* What is known of a file at its end. */
 static int
 finish_file(struct tree *t, struct entry *e, const struct wire_file_end *w,
-    struct fault *f)
+	struct fault *f)
 {
 	struct file_content c;
 	size_t i;
@@ -337,8 +338,8 @@ finish_file(struct tree *t, struct entry *e, const struct wire_file_end *w,
 		e->flags |= DIRENT_UNREAD;
 	if ((w->flags & WIRE_END_CHANGED) != 0) {
 		e->flags |= DIRENT_CHANGED;
-		return branch_problem(t, t->serving, w->at.entry,
-		    PROBLEM_CHANGED, 0, f);
+		return branch_problem(
+			t, t->serving, w->at.entry, PROBLEM_CHANGED, 0, f);
 	}
 	return 0;
 }
@@ -369,7 +370,7 @@ take_batch_done(struct tree *t, struct span payload, struct fault *f)
 	int r;
 
 	if (wire_batch_done_decode(payload, &number) != 0 || b == NULL ||
-	    number != b->number || t->in_file)
+		number != b->number || t->in_file)
 		return wrong(f, "an end of a batch that was not its turn");
 	for (i = 0; i < b->n; i++) {
 		e = &b->entry[i];
@@ -389,7 +390,7 @@ take_done(struct tree *t, struct span payload, struct fault *f)
 	uint64_t batches;
 
 	if (wire_done_decode(payload, &batches) != 0 || batches != t->next ||
-	    !t->rooted)
+		!t->rooted)
 		return wrong(f, "an end before everything was sent");
 	t->done = true;
 	return 0;
@@ -401,17 +402,17 @@ static const struct {
 	enum wire_type type;
 	int (*take)(struct tree *t, struct span payload, struct fault *f);
 } handlers[] = {
-	{ WIRE_OWNER, take_owner },
-	{ WIRE_BATCH, take_batch },
-	{ WIRE_ATTRS, take_attrs },
-	{ WIRE_LINK, take_link },
-	{ WIRE_DATA, take_data },
-	{ WIRE_HOLE, take_hole },
-	{ WIRE_FILE_END, take_file_end },
-	{ WIRE_RESTART, take_restart },
-	{ WIRE_PROBLEM, take_problem },
-	{ WIRE_BATCH_DONE, take_batch_done },
-	{ WIRE_DONE, take_done },
+	{WIRE_OWNER, take_owner},
+	{WIRE_BATCH, take_batch},
+	{WIRE_ATTRS, take_attrs},
+	{WIRE_LINK, take_link},
+	{WIRE_DATA, take_data},
+	{WIRE_HOLE, take_hole},
+	{WIRE_FILE_END, take_file_end},
+	{WIRE_RESTART, take_restart},
+	{WIRE_PROBLEM, take_problem},
+	{WIRE_BATCH_DONE, take_batch_done},
+	{WIRE_DONE, take_done},
 };
 
 static int
@@ -457,8 +458,8 @@ take_roots(struct tree *t, struct fault *f)
 	}
 	if (t->t->counts.problems + t->t->counts.changed == 0)
 		return 0;
-	return problems_end(&t->chain, t->o->ingest, &t->t->packs,
-	    &t->t->problems, f);
+	return problems_end(
+		&t->chain, t->o->ingest, &t->t->packs, &t->t->problems, f);
 }
 
 static void
@@ -483,7 +484,7 @@ clear(struct tree *t)
 int
 tree_run(const struct tree_opts *o, struct tree_result *ret, struct fault *f)
 {
-	struct tree t = { .o = o, .t = ret };
+	struct tree t = {.o = o, .t = ret};
 	int r;
 
 	memset(ret, 0, sizeof(*ret));

@@ -32,19 +32,19 @@ struct tree_counts {
 	uint64_t entries;
 	uint64_t files;
 	uint64_t directories;
-	uint64_t bytes;		/* of files, as listed */
-	uint64_t bytes_read;	/* sent by the source */
+	uint64_t bytes;	     /* of files, as listed */
+	uint64_t bytes_read; /* sent by the source */
 	uint64_t problems;
-	uint64_t changed;	/* files that changed while they were read */
-	uint32_t oldest_day;	/* of a full read of any file */
+	uint64_t changed;    /* files that changed while they were read */
+	uint32_t oldest_day; /* of a full read of any file */
 };
 
 /* Told of each problem with the escaped path, and of progress; NULL: nobody.
  * Names go to a terminal only. */
 struct tree_sink {
 	void *ctx;
-	void (*problem)(void *ctx, struct span path, uint32_t reason,
-	    uint32_t err);
+	void (*problem)(
+		void *ctx, struct span path, uint32_t reason, uint32_t err);
 	void (*progress)(void *ctx, const struct tree_counts *c);
 };
 
@@ -55,7 +55,7 @@ struct tree_opts {
 	const struct tree_sink *sink;
 	uint16_t paths;
 	uint32_t today;
-	int64_t clock_skew;	/* source's clock minus ours, seconds */
+	int64_t clock_skew; /* source's clock minus ours, seconds */
 };
 
 /* One pulled path; its entry has an empty name. */
@@ -66,18 +66,18 @@ struct tree_root {
 };
 
 struct tree_result {
-	struct tree_root *root;	/* opts.paths of them */
+	struct tree_root *root; /* opts.paths of them */
 	struct tree_counts counts;
-	struct ordinal_map packs;	/* all that the tree needs */
+	struct ordinal_map packs; /* all that the tree needs */
 	struct owners owners;
-	struct ref problems;	/* if counts.problems or changed is not 0 */
+	struct ref problems; /* if counts.problems or changed is not 0 */
 };
 
 /* Take frames up to DONE. Faults: those of the peer and of ingest, and
  * source-missing when a path is not there. ret is freed by tree_free in any
  * case. */
-must_check int tree_run(const struct tree_opts *o, struct tree_result *ret,
-    struct fault *f);
+must_check int tree_run(
+	const struct tree_opts *o, struct tree_result *ret, struct fault *f);
 void tree_free(struct tree_result *t);
 
 #endif

@@ -5,8 +5,8 @@
 #include "format/wire.h"
 #include "pull/file.h"
 #include "pull/pages.h"
-#include "pull/tree.h"
 #include "pull/problems.h"
+#include "pull/tree.h"
 
 /* Shared by tree.c (frames and what may come when) and branch.c (batches and
  * directories under way, and what becomes of them). */
@@ -17,31 +17,31 @@ struct dir;
 
 /* One listed entry and what is known of it so far. */
 struct entry {
-	struct listing l;		/* name points into the batch's bytes */
-	struct span listing;		/* the listing as it came */
-	uint16_t flags;			/* enum dirent_flag */
-	uint8_t want;			/* enum wire_want_bit */
-	uint8_t got;			/* the same: what has come */
-	uint8_t content;		/* 0 or an object type */
-	bool trusted;			/* may be remembered */
+	struct listing l;    /* name points into the batch's bytes */
+	struct span listing; /* the listing as it came */
+	uint16_t flags;	     /* enum dirent_flag */
+	uint8_t want;	     /* enum wire_want_bit */
+	uint8_t got;	     /* the same: what has come */
+	uint8_t content;     /* 0 or an object type */
+	bool trusted;	     /* may be remembered */
 	bool has_problem;
 	bool restarted;
 	struct ref content_ref;
 	struct ref attrs_ref;
-	uint64_t below;			/* directories */
-	uint32_t day;			/* of the last full read */
-	struct ordinals packs;		/* that content and attributes need */
-	struct dir *dir;		/* whose batches follow, once begun */
+	uint64_t below;	       /* directories */
+	uint32_t day;	       /* of the last full read */
+	struct ordinals packs; /* that content and attributes need */
+	struct dir *dir;       /* whose batches follow, once begun */
 };
 
 /* A batch: entries of one directory. */
 struct batch {
 	uint32_t number;
-	struct dir *dir;		/* NULL for the roots */
-	struct buf bytes;		/* the entries as they came */
+	struct dir *dir;  /* NULL for the roots */
+	struct buf bytes; /* the entries as they came */
 	struct entry *entry;
 	uint16_t n;
-	uint16_t open;			/* directories in it under way */
+	uint16_t open; /* directories in it under way */
 	bool served;
 	struct batch *hash_next;
 };
@@ -49,16 +49,16 @@ struct batch {
 /* A directory under way. */
 struct dir {
 	struct batch *parent;
-	uint16_t index;			/* in parent */
+	uint16_t index; /* in parent */
 	uint16_t path;
 	uint32_t depth;
-	uint64_t device;		/* of the path's root */
+	uint64_t device; /* of the path's root */
 	struct remember_place place;
 	struct memory *memory;
 	struct pages pages;
-	uint32_t listed;		/* batches that have come */
-	uint32_t settled;		/* batches that are stored */
-	bool last;			/* the last batch has come */
+	uint32_t listed;  /* batches that have come */
+	uint32_t settled; /* batches that are stored */
+	bool last;	  /* the last batch has come */
 	bool unread;
 	uint8_t last_name[LIMIT_NAME];
 	size_t last_name_n;
@@ -70,13 +70,13 @@ struct tree {
 	struct file_builder *file;
 	struct problem_chain chain;
 	struct batch *bucket[TREE_BUCKETS];
-	uint32_t next;			/* number of the next batch */
-	uint32_t live;			/* entries in memory */
-	struct batch *serving;		/* whose contents come now */
-	uint16_t at;			/* entry of serving that came last */
-	bool in_file;			/* its content has begun */
+	uint32_t next;	       /* number of the next batch */
+	uint32_t live;	       /* entries in memory */
+	struct batch *serving; /* whose contents come now */
+	uint16_t at;	       /* entry of serving that came last */
+	bool in_file;	       /* its content has begun */
 	bool done;
-	bool rooted;			/* batch 0 is complete */
+	bool rooted; /* batch 0 is complete */
 	struct buf scratch;
 };
 
@@ -92,15 +92,15 @@ must_check int branch_settle(struct tree *t, struct batch *b, struct fault *f);
 
 /* Note a problem of an entry; it goes into the snapshot. */
 must_check int branch_problem(struct tree *t, struct batch *b, uint16_t entry,
-    enum problem_reason reason, uint32_t err, struct fault *f);
+	enum problem_reason reason, uint32_t err, struct fault *f);
 
 /* A new directory below an entry. */
 must_check int branch_directory(struct tree *t, struct batch *parent,
-    uint16_t index, struct dir **ret, struct fault *f);
+	uint16_t index, struct dir **ret, struct fault *f);
 
 /* The entry as it stands in a directory page (dir) or a snapshot root (NULL). */
 void branch_dirent(const struct tree *t, const struct dir *d,
-    const struct entry *e, struct dirent_rec *ret);
+	const struct entry *e, struct dirent_rec *ret);
 
 void branch_free_batch(struct tree *t, struct batch *b);
 void branch_free_dir(struct dir *d);

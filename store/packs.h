@@ -26,8 +26,8 @@ struct packs_file;
  * Faults: pack-missing, pack-damaged, pack-foreign, io.
  */
 must_check int packs_open(int storefd, const struct store_id *store,
-    uint32_t ordinal, const struct root *root, struct packs_file **ret,
-    struct fault *f);
+	uint32_t ordinal, const struct root *root, struct packs_file **ret,
+	struct fault *f);
 void packs_close(struct packs_file *p);
 
 static inline void
@@ -46,26 +46,26 @@ const struct pack_header *packs_header_peek(const struct packs_file *p);
  * long as p. Needed before the calls below; again is harmless. Faults:
  * pack-damaged.
  */
-must_check int packs_unlock(struct packs_file *p, const struct ref_keys *keys,
-    struct fault *f);
+must_check int packs_unlock(
+	struct packs_file *p, const struct ref_keys *keys, struct fault *f);
 uint32_t packs_rows(const struct packs_file *p);
 uint32_t packs_blocks(const struct packs_file *p);
 
 /* Row of the table, of the block map. Opened slices are kept with p.
  * Faults: pack-damaged; -ERANGE beyond the end (object-missing). */
 must_check int packs_row(struct packs_file *p, uint32_t row,
-    struct pack_row *ret, struct fault *f);
+	struct pack_row *ret, struct fault *f);
 must_check int packs_block(struct packs_file *p, uint32_t block,
-    struct pack_block *ret, struct fault *f);
+	struct pack_block *ret, struct fault *f);
 
 /* The block's sealed bytes as they lie in the file, appended to out; their
  * tag is what proves them. */
-must_check int packs_block_bytes(struct packs_file *p, const struct pack_block *row,
-    struct buf *out, struct fault *f);
+must_check int packs_block_bytes(struct packs_file *p,
+	const struct pack_block *row, struct buf *out, struct fault *f);
 
 /* The block's references, opened: rows of 40 bytes, appended to out. */
 must_check int packs_block_refs(struct packs_file *p, uint32_t block,
-    const struct pack_block *row, struct buf *out, struct fault *f);
+	const struct pack_block *row, struct buf *out, struct fault *f);
 
 /*
  * Check every byte of the file against its root: each slice's hash, and the
@@ -73,7 +73,8 @@ must_check int packs_block_refs(struct packs_file *p, uint32_t block,
  * done. Faults: pack-damaged, naming the first bad slice.
  */
 must_check int packs_scrub(struct packs_file *p,
-    void (*on_slice)(void *ctx, uint64_t bytes), void *ctx, struct fault *f);
+	void (*on_slice)(void *ctx, uint64_t bytes), void *ctx,
+	struct fault *f);
 
 /* Does the file have the immutable flag (1), only mode 0444 (0)? Negative
  * errno when it cannot be told. */

@@ -16,14 +16,14 @@
 #define SNAPSHOT_NAME 128
 
 struct snapshot {
-	uint64_t number;		/* of its leaf: the sequence */
-	struct root id;			/* its leaf hash */
+	uint64_t number; /* of its leaf: the sequence */
+	struct root id;	 /* its leaf hash */
 	uint64_t vault_time;
 	struct leaf_snapshot clear;
 	char source[64];
-	char location[512];		/* cut if longer */
-	struct leaf_body body;		/* its spans are empty: see above */
-	char name[SNAPSHOT_NAME];	/* NAME@TIME, with -2 for a second one */
+	char location[512];	  /* cut if longer */
+	struct leaf_body body;	  /* its spans are empty: see above */
+	char name[SNAPSHOT_NAME]; /* NAME@TIME, with -2 for a second one */
 };
 
 /* All snapshots, by sequence. Names need the log key; with NULL the fields
@@ -34,7 +34,7 @@ struct snapshot_list {
 };
 
 must_check int snapshots_load(struct store *st, const struct key *log_key,
-    struct snapshot_list *ret, struct fault *f);
+	struct snapshot_list *ret, struct fault *f);
 void snapshots_free(struct snapshot_list *list);
 #define _cleanup_snapshots_ _cleanup_(snapshots_free)
 
@@ -44,6 +44,6 @@ void snapshots_free(struct snapshot_list *list);
  * snapshot-ambiguous.
  */
 must_check int snapshots_find(const struct snapshot_list *list,
-    const char *what, const struct snapshot **ret, struct fault *f);
+	const char *what, const struct snapshot **ret, struct fault *f);
 
 #endif

@@ -28,8 +28,7 @@ struct store;
  * Faults: store-missing, store-conf-damaged, store-newer, store-foreign,
  * ledger-damaged, ledger-foreign, checkpoint-damaged, checkpoint-foreign, io.
  */
-must_check int store_open(const char *dir, struct store **ret,
-    struct fault *f);
+must_check int store_open(const char *dir, struct store **ret, struct fault *f);
 void store_close(struct store *st);
 
 static inline void
@@ -47,8 +46,8 @@ int store_dirfd(const struct store *st);
 
 /* From here on believe only this ledger key, which a recipient's blob pins:
  * store-foreign when the store shows another. */
-must_check int store_pin(struct store *st, const uint8_t ledger_pk[32],
-    struct fault *f);
+must_check int store_pin(
+	struct store *st, const uint8_t ledger_pk[32], struct fault *f);
 
 /* Leaves that the checkpoint counts. */
 uint64_t store_leaves(const struct store *st);
@@ -59,11 +58,11 @@ uint64_t store_leaves(const struct store *st);
  * leaf hash. Faults: ledger-damaged (names the leaf), io.
  */
 must_check int store_leaf(struct store *st, uint64_t n, struct buf *buf,
-    struct leaf *ret, struct root *hash, struct fault *f);
+	struct leaf *ret, struct root *hash, struct fault *f);
 
 /* The highest leaf of a type below `before` (UINT64_MAX: of all). 0 and
  * *ret, or -ENOENT when there is none (no fault is set). */
 must_check int store_leaf_before(struct store *st, enum leaf_type type,
-    uint64_t before, uint64_t *ret, struct fault *f);
+	uint64_t before, uint64_t *ret, struct fault *f);
 
 #endif

@@ -27,8 +27,8 @@ struct writer;
 /* What makes a new store; the blobs come from keys/recipient.h. */
 struct store_seed {
 	const struct vault_keys *keys;
-	struct span recipient;		/* recipient 1 */
-	struct span epoch;		/* compartment 1, epoch 1 */
+	struct span recipient; /* recipient 1 */
+	struct span epoch;     /* compartment 1, epoch 1 */
 };
 
 /*
@@ -36,8 +36,8 @@ struct store_seed {
  * nothing: on failure what was made is removed again. Faults: store-exists,
  * store-not-empty, store-full, io.
  */
-must_check int store_create(const char *dir, const struct store_seed *seed,
-    struct fault *f);
+must_check int store_create(
+	const char *dir, const struct store_seed *seed, struct fault *f);
 
 /*
  * Open DIR for writing: take the lock, bring the ledger to a whole state, sweep
@@ -45,8 +45,8 @@ must_check int store_create(const char *dir, const struct store_seed *seed,
  * damaged). Faults: those of store_open, store-busy, those of
  * vault_keys_load.
  */
-must_check int writer_open(const char *dir, struct writer **ret,
-    struct fault *f);
+must_check int writer_open(
+	const char *dir, struct writer **ret, struct fault *f);
 void writer_close(struct writer *w);
 
 static inline void
@@ -63,18 +63,21 @@ int writer_dirfd(const struct writer *w);
 
 /* Number and public key of a compartment's newest epoch. */
 must_check int writer_epoch(struct writer *w, uint32_t compartment,
-    uint32_t *number, uint8_t pk[32], struct fault *f);
+	uint32_t *number, uint8_t pk[32], struct fault *f);
 
 /*
  * Begin a pull of a source, or go on with the one that is open: its packs
  * stay open to hits. *pull is its number. Faults: io, store-full.
  */
 must_check int writer_pull(struct writer *w, const char *source,
-    uint32_t compartment, uint64_t *pull, struct fault *f);
+	uint32_t compartment, uint64_t *pull, struct fault *f);
 
 /* ---- which of these are known? ---- */
 
-enum lookup { LOOKUP_MISS, LOOKUP_HIT };
+enum lookup {
+	LOOKUP_MISS,
+	LOOKUP_HIT
+};
 
 /*
  * Is the object known at an address that this pull may use? Only in packs
@@ -84,7 +87,7 @@ enum lookup { LOOKUP_MISS, LOOKUP_HIT };
  * index answers as a miss.
  */
 must_check int writer_lookup(struct writer *w, uint32_t compartment,
-    const struct id *id, struct span rows, struct addr *ret);
+	const struct id *id, struct span rows, struct addr *ret);
 
 /* Is this pack open to hits? */
 bool writer_open_to_hits(const struct writer *w, uint32_t ordinal);
@@ -107,7 +110,8 @@ struct draft;
 /* Begin one. The header is made but for its wraps: the caller wraps the pack key
  * (context: draft_header_context) and hands it in before the first block. */
 must_check int draft_begin(struct writer *w, enum pack_kind kind,
-    uint32_t compartment, uint64_t pull, struct draft **ret, struct fault *f);
+	uint32_t compartment, uint64_t pull, struct draft **ret,
+	struct fault *f);
 uint32_t draft_ordinal(const struct draft *d);
 /* Bytes 0 to 63 of the header; live as long as d. */
 struct span draft_header_context(const struct draft *d);
@@ -117,32 +121,32 @@ must_check int draft_wrap(struct draft *d, struct span wrap, struct fault *f);
 struct draft_object {
 	struct id id;
 	enum object_type type;
-	uint32_t offset;	/* in the block's plain bytes */
+	uint32_t offset; /* in the block's plain bytes */
 	uint32_t length;
-	uint32_t nrefs;		/* its rows follow those of the one before */
+	uint32_t nrefs; /* its rows follow those of the one before */
 };
 
 struct draft_block {
-	struct span sealed;	/* ciphertext and tag */
+	struct span sealed; /* ciphertext and tag */
 	enum codec codec;
 	uint32_t plain_len;
 	const struct draft_object *objects;
 	uint32_t n;
-	struct span refs;	/* rows of 40 bytes, of all objects in order */
+	struct span refs; /* rows of 40 bytes, of all objects in order */
 };
 
 /* Append the next block. Faults: store-full, io; the draft is then only good
  * for draft_drop. */
-must_check int draft_block(struct draft *d, const struct draft_block *b,
-    struct fault *f);
+must_check int draft_block(
+	struct draft *d, const struct draft_block *b, struct fault *f);
 
 /*
  * Seal: table, slice tree, sync, file into packs/, folder, mode and flag,
  * *pack sealed* leaf, index; in this order. d is gone afterwards, whatever
  * the result. *bytes (may be NULL) is the size of the file.
  */
-must_check int draft_seal(struct writer *w, struct draft *d, uint64_t *bytes,
-    struct fault *f);
+must_check int draft_seal(
+	struct writer *w, struct draft *d, uint64_t *bytes, struct fault *f);
 
 /* Throw away. NULL is fine. */
 void draft_drop(struct draft *d);
@@ -162,16 +166,16 @@ draft_dropp(struct draft **d)
  * *number is the leaf's. The pull is closed.
  */
 must_check int writer_commit(struct writer *w, uint64_t pull,
-    uint32_t compartment, uint32_t flags, const uint32_t *ordinals, size_t n,
-    const struct leaf_body *body, uint64_t *number,
-    struct root *id, struct fault *f);
+	uint32_t compartment, uint32_t flags, const uint32_t *ordinals,
+	size_t n, const struct leaf_body *body, uint64_t *number,
+	struct root *id, struct fault *f);
 
 /* ---- stat records: sealed bytes under opaque keys ---- */
 
 /* 0 and the value in out (cleared first), or -ENOENT. Any damage of the cache
  * reads as -ENOENT. */
-must_check int writer_stat_get(struct writer *w, struct span key,
-    struct buf *out);
+must_check int writer_stat_get(
+	struct writer *w, struct span key, struct buf *out);
 /* Collect; written together by writer_stat_flush or at close. A failure costs
  * time only, so it is not reported. */
 void writer_stat_put(struct writer *w, struct span key, struct span value);

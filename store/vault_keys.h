@@ -25,14 +25,14 @@ struct vault_keys {
  * key-missing, key-damaged, key-exposed (others may read it), store-foreign,
  * io. */
 must_check int vault_keys_load(int storefd, const struct store_id *store,
-    struct vault_keys **ret, struct fault *f);
+	struct vault_keys **ret, struct fault *f);
 
 /* Write keys/vault, mode 0600. Only for a new store. */
-must_check int vault_keys_save(int storefd, const struct vault_keys *keys,
-    struct fault *f);
+must_check int vault_keys_save(
+	int storefd, const struct vault_keys *keys, struct fault *f);
 
 /* The secret of a compartment; NULL when it is not held. */
-const struct key *vault_keys_secret(const struct vault_keys *keys,
-    uint32_t compartment);
+const struct key *vault_keys_secret(
+	const struct vault_keys *keys, uint32_t compartment);
 
 #endif

@@ -35,8 +35,8 @@ text(uint8_t *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		p[i] = (uint8_t)((size_t)"registry of births\n"[i % 19] +
-		    (i >> 9));
+		p[i] = (uint8_t)((size_t) "registry of births\n"[i % 19] +
+				 (i >> 9));
 }
 
 static void
@@ -45,7 +45,7 @@ round_trip(void)
 	_cleanup_buf_ struct buf sealed = BUF_INIT, packed = BUF_INIT;
 	static uint8_t plain[200000], out[200000];
 	enum codec codec;
-	size_t sizes[] = { 1, 100, 65536, 200000 }, i;
+	size_t sizes[] = {1, 100, 65536, 200000}, i;
 	bool raw;
 
 	for (i = 0; i < 8; i++) {
@@ -57,10 +57,12 @@ round_trip(void)
 		else
 			text(plain, n);
 		CHECK_EQ(block_seal(&sealed, &codec, &keys, (uint32_t)i,
-		    span_of(plain, n), &scratch), 0);
+				 span_of(plain, n), &scratch),
+			0);
 		CHECK(raw ? codec == CODEC_RAW : n < 2 || codec == CODEC_LZ4);
-		CHECK_EQ(block_open(out, &keys, (uint32_t)i, codec,
-		    (uint32_t)n, buf_span(&sealed), &packed), 0);
+		CHECK_EQ(block_open(out, &keys, (uint32_t)i, codec, (uint32_t)n,
+				 buf_span(&sealed), &packed),
+			0);
 		CHECK_MEM(out, plain, n);
 	}
 }
@@ -76,21 +78,28 @@ everything_is_bound(void)
 
 	text(plain, sizeof(plain));
 	CHECK_EQ(block_seal(&sealed, &codec, &keys, 5,
-	    span_of(plain, sizeof(plain)), &scratch), 0);
-	CHECK_EQ(block_open(out, &keys, 6, codec, 300, buf_span(&sealed),
-	    &packed), -EBADMSG);
-	CHECK_EQ(block_open(out, &keys, 5, codec, 301, buf_span(&sealed),
-	    &packed), -EBADMSG);
-	CHECK_EQ(block_open(out, &keys, 5, codec == CODEC_RAW ? CODEC_LZ4 :
-	    CODEC_RAW, 300, buf_span(&sealed), &packed), -EBADMSG);
-	other.context[40] ^= 1;	/* another ordinal */
+			 span_of(plain, sizeof(plain)), &scratch),
+		0);
+	CHECK_EQ(block_open(
+			 out, &keys, 6, codec, 300, buf_span(&sealed), &packed),
+		-EBADMSG);
+	CHECK_EQ(block_open(
+			 out, &keys, 5, codec, 301, buf_span(&sealed), &packed),
+		-EBADMSG);
+	CHECK_EQ(block_open(out, &keys, 5,
+			 codec == CODEC_RAW ? CODEC_LZ4 : CODEC_RAW, 300,
+			 buf_span(&sealed), &packed),
+		-EBADMSG);
+	other.context[40] ^= 1; /* another ordinal */
 	CHECK_EQ(block_open(out, &other, 5, codec, 300, buf_span(&sealed),
-	    &packed), -EBADMSG);
+			 &packed),
+		-EBADMSG);
 	for (i = 0; i < 8 * sealed.n; i++) {
 		sealed.p[i / 8] ^= (uint8_t)(1 << (i % 8));
 		memset(out, 1, sizeof(out));
 		CHECK_EQ(block_open(out, &keys, 5, codec, 300,
-		    buf_span(&sealed), &packed), -EBADMSG);
+				 buf_span(&sealed), &packed),
+			-EBADMSG);
 		CHECK_EQ(out[0], 0);
 		sealed.p[i / 8] ^= (uint8_t)(1 << (i % 8));
 	}
@@ -105,10 +114,12 @@ equal_blocks_differ(void)
 	enum codec codec;
 
 	text(plain, sizeof(plain));
-	CHECK_EQ(block_seal(&a, &codec, &keys, 1, span_of(plain, 300),
-	    &scratch), 0);
-	CHECK_EQ(block_seal(&b, &codec, &keys, 2, span_of(plain, 300),
-	    &scratch), 0);
+	CHECK_EQ(
+		block_seal(&a, &codec, &keys, 1, span_of(plain, 300), &scratch),
+		0);
+	CHECK_EQ(
+		block_seal(&b, &codec, &keys, 2, span_of(plain, 300), &scratch),
+		0);
 	CHECK(a.n == b.n && memcmp(a.p, b.p, a.n) != 0);
 }
 
@@ -122,12 +133,14 @@ a_stumble_is_noticed(void)
 	text(plain, sizeof(plain));
 	spoil = true;
 	CHECK_EQ(block_seal(&sealed, &codec, &keys, 1,
-	    span_of(plain, sizeof(plain)), &scratch), -EUCLEAN);
+			 span_of(plain, sizeof(plain)), &scratch),
+		-EUCLEAN);
 	spoil = false;
 	CHECK_EQ(block_seal(&sealed, &codec, &keys, 1,
-	    span_of(plain, sizeof(plain)), &scratch), 0);
+			 span_of(plain, sizeof(plain)), &scratch),
+		0);
 	block_scratch_free(&scratch);
 }
 
 CHECK_MAIN(TEST(round_trip), TEST(everything_is_bound),
-    TEST(equal_blocks_differ), TEST(a_stumble_is_noticed))
+	TEST(equal_blocks_differ), TEST(a_stumble_is_noticed))

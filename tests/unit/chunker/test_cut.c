@@ -76,8 +76,8 @@ cuts_do_not_depend_on_how_bytes_come(void)
 	n = cut_all(data, SIZE, ends);
 	for (i = 0; i < n && SIZE - at >= CUT_MAX; i++) {
 		/* exactly a window, not marked as the end */
-		len = cut_next(&table, CUTTER_CONTENT, data + at, CUT_MAX,
-		    false);
+		len = cut_next(
+			&table, CUTTER_CONTENT, data + at, CUT_MAX, false);
 		at += len;
 		CHECK_EQ(at, ends[i]);
 	}
@@ -115,15 +115,15 @@ short_and_equal_bytes(void)
 
 	fill();
 	CHECK_EQ(cut_next(&table, CUTTER_CONTENT, zero, 1, true), 1);
-	CHECK_EQ(cut_next(&table, CUTTER_CONTENT, zero, CUT_MIN, true),
-	    CUT_MIN);
+	CHECK_EQ(
+		cut_next(&table, CUTTER_CONTENT, zero, CUT_MIN, true), CUT_MIN);
 	CHECK(cut_next(&table, CUTTER_CONTENT, zero, sizeof(zero), true) <=
-	    CUT_MAX);
+		CUT_MAX);
 	CHECK_EQ(cut_next(&table, CUTTER_FIXED_16K, zero, sizeof(zero), true),
-	    16384);
+		16384);
 	CHECK_EQ(cut_next(&table, CUTTER_FIXED_64K, zero, 100, true), 100);
 }
 
 CHECK_MAIN(TEST(lengths_are_bounded_and_near_the_aim),
-    TEST(cuts_do_not_depend_on_how_bytes_come),
-    TEST(an_insert_changes_few_pieces), TEST(short_and_equal_bytes))
+	TEST(cuts_do_not_depend_on_how_bytes_come),
+	TEST(an_insert_changes_few_pieces), TEST(short_and_equal_bytes))

@@ -81,11 +81,11 @@ arena_gives_separate_pieces(void)
 static void
 sha256_is_the_standards(void)
 {
-	static const uint8_t want[32] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01,
+	static const uint8_t want[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01,
 		0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
 		0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10,
-		0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
-	const struct span parts[] = { span_str("a"), span_str("bc") };
+		0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+	const struct span parts[] = {span_str("a"), span_str("bc")};
 	uint8_t got[32];
 
 	digest_sha256(got, parts, 2);
@@ -97,7 +97,7 @@ static void
 tree_by_definition(struct root *out, const struct root *leaf, size_t n)
 {
 	uint8_t cat[65];
-	struct span s = { cat, sizeof(cat) };
+	struct span s = {cat, sizeof(cat)};
 	struct root l, r;
 	size_t k = 1;
 
@@ -119,8 +119,8 @@ static void
 slice_tree_has_the_shape(void)
 {
 	struct root leaf[40], top, want, got;
-	uint8_t cat[37] = { 2 };
-	struct span s = { cat, sizeof(cat) };
+	uint8_t cat[37] = {2};
+	struct span s = {cat, sizeof(cat)};
 	size_t n;
 
 	random_bytes(leaf, sizeof(leaf));
@@ -149,66 +149,73 @@ wrap_opens_for_its_addressee_alone(void)
 	open_pair(&sk, &secret);
 	open_pair(&wrong, &other);
 	CHECK_EQ(seal_wrap(wrap, &sk.pk, "test", context, span_of(plain, 32)),
-	    0);
+		0);
 	CHECK_EQ(open_wrap(out, &sk, "test", context,
-	    span_of(wrap, sizeof(wrap))), 0);
+			 span_of(wrap, sizeof(wrap))),
+		0);
 	CHECK_MEM(out, plain, 32);
 	CHECK_EQ(open_wrap(out, &wrong, "test", context,
-	    span_of(wrap, sizeof(wrap))), -EBADMSG);
+			 span_of(wrap, sizeof(wrap))),
+		-EBADMSG);
 	CHECK_EQ(open_wrap(out, &sk, "tesu", context,
-	    span_of(wrap, sizeof(wrap))), -EBADMSG);
+			 span_of(wrap, sizeof(wrap))),
+		-EBADMSG);
 	CHECK_EQ(open_wrap(out, &sk, "test", span_str("contexu"),
-	    span_of(wrap, sizeof(wrap))), -EBADMSG);
+			 span_of(wrap, sizeof(wrap))),
+		-EBADMSG);
 	for (i = 0; i < 8 * sizeof(wrap); i++) {
 		/* X25519 ignores the top bit of a public key (RFC 7748), but
 		 * the wrap's key is bound to all of its bytes. */
 		wrap[i / 8] ^= (uint8_t)(1 << (i % 8));
 		CHECK_EQ(open_wrap(out, &sk, "test", context,
-		    span_of(wrap, sizeof(wrap))), -EBADMSG);
+				 span_of(wrap, sizeof(wrap))),
+			-EBADMSG);
 		wrap[i / 8] ^= (uint8_t)(1 << (i % 8));
 	}
 	for (i = 0; i < sizeof(wrap); i++)
-		CHECK_EQ(open_wrap(out, &sk, "test", context,
-		    span_of(wrap, i)), -EBADMSG);
+		CHECK_EQ(open_wrap(out, &sk, "test", context, span_of(wrap, i)),
+			-EBADMSG);
 }
 
 static void
 low_order_keys_are_refused(void)
 {
-	const struct public_key zero = { { 0 } }, one = { { 1 } };
-	uint8_t wrap[32 + SEAL_WRAP_EXTRA], plain[32] = { 0 };
+	const struct public_key zero = {{0}}, one = {{1}};
+	uint8_t wrap[32 + SEAL_WRAP_EXTRA], plain[32] = {0};
 
-	CHECK_EQ(seal_wrap(wrap, &zero, "test", span_str(""),
-	    span_of(plain, 32)), -EINVAL);
-	CHECK_EQ(seal_wrap(wrap, &one, "test", span_str(""),
-	    span_of(plain, 32)), -EINVAL);
+	CHECK_EQ(seal_wrap(
+			 wrap, &zero, "test", span_str(""), span_of(plain, 32)),
+		-EINVAL);
+	CHECK_EQ(
+		seal_wrap(wrap, &one, "test", span_str(""), span_of(plain, 32)),
+		-EINVAL);
 }
 
 static void
 passphrase_opens_recipient_and_epoch(void)
 {
 	_cleanup_buf_ struct buf blob = BUF_INIT, record = BUF_INIT;
-	const struct store_id store = { { 1, 2, 3 } }, foreign = { { 9 } };
+	const struct store_id store = {{1, 2, 3}}, foreign = {{9}};
 	const struct span phrase = span_str("a p\303\244ssphrase");
 	struct key compartment, log;
-	struct epoch_recipient to = { .number = 1 };
+	struct epoch_recipient to = {.number = 1};
 	uint8_t ledger[32];
 	struct recipient r;
 	struct epoch e;
-	struct fault f = { 0 };
+	struct fault f = {0};
 
 	random_bytes(ledger, 32);
 	random_bytes(&compartment, sizeof(compartment));
 	random_bytes(&log, sizeof(log));
 	CHECK_EQ(recipient_make(&blob, &to.pk, 1, &store, ledger, phrase), 0);
 	CHECK_EQ(recipient_open(&r, buf_span(&blob), span_str("wrong"), &f),
-	    -EKEYREJECTED);
+		-EKEYREJECTED);
 	CHECK_EQ(f.code, FAULT_WRONG_PASSPHRASE);
 	CHECK_EQ(recipient_open(&r, buf_span(&blob), phrase, NULL), 0);
 	CHECK_MEM(r.ledger_pk, ledger, 32);
 	CHECK_MEM(r.x25519.pk.b, to.pk.b, 32);
 	CHECK_EQ(epoch_make(&record, 1, 7, &store, &compartment, &log, &to, 1),
-	    0);
+		0);
 	CHECK_EQ(epoch_open(&e, buf_span(&record), &store, &r, NULL), 0);
 	CHECK_MEM(e.compartment_secret.b, compartment.b, 32);
 	CHECK_MEM(e.log_key.b, log.b, 32);
@@ -218,7 +225,7 @@ passphrase_opens_recipient_and_epoch(void)
 	CHECK_EQ(epoch_open(&e, buf_span(&record), &store, &r, NULL), -ENOKEY);
 	/* Pinned ledger key and secret are covered by the tag. */
 	blob.p[200] ^= 1;
-	f = (struct fault){ 0 };
+	f = (struct fault){0};
 	CHECK_EQ(recipient_open(&r, buf_span(&blob), phrase, &f), -EBADMSG);
 	CHECK_EQ(f.code, FAULT_KEY_DAMAGED);
 }
@@ -228,7 +235,7 @@ ids_bind_type_references_and_bytes(void)
 {
 	struct key secret;
 	struct id_keys keys;
-	struct ref refs[2] = { 0 };
+	struct ref refs[2] = {0};
 	struct id a, b;
 
 	random_bytes(&secret, sizeof(secret));
@@ -238,7 +245,7 @@ ids_bind_type_references_and_bytes(void)
 	id_compute(&a, &keys, OBJECT_DIRPAGE, refs, 2, span_str("x"));
 	id_compute(&b, &keys, OBJECT_DIRPAGE, refs, 2, span_str("x"));
 	CHECK(id_equal(&a, &b));
-	refs[0].addr.row = 5;	/* addresses do not count */
+	refs[0].addr.row = 5; /* addresses do not count */
 	id_compute(&b, &keys, OBJECT_DIRPAGE, refs, 2, span_str("x"));
 	CHECK(id_equal(&a, &b));
 	id_compute(&b, &keys, OBJECT_DIRNODE, refs, 2, span_str("x"));
@@ -248,8 +255,7 @@ ids_bind_type_references_and_bytes(void)
 	id_compute(&b, &keys, OBJECT_DIRPAGE, refs, 2, span_str("y"));
 	CHECK(!id_equal(&a, &b));
 	/* The same bytes as content instead of reference. */
-	id_compute(&a, &keys, OBJECT_CHUNK, NULL, 0,
-	    span_of(refs[0].id.b, 32));
+	id_compute(&a, &keys, OBJECT_CHUNK, NULL, 0, span_of(refs[0].id.b, 32));
 	id_compute(&b, &keys, OBJECT_CHUNK, refs, 1, span_str(""));
 	CHECK(!id_equal(&a, &b));
 }
@@ -269,13 +275,11 @@ records_are_bound_to_their_place(void)
 	CHECK(memcmp(a.p, b.p, a.n) != 0);
 	CHECK_EQ(stat_open(&out, &keys, span_str("k"), buf_span(&a)), 0);
 	CHECK(span_eq(buf_span(&out), span_str("value")));
-	CHECK_EQ(stat_open(&out, &keys, span_str("l"), buf_span(&a)),
-	    -EBADMSG);
-	CHECK_EQ(stat_open(&out, &other, span_str("k"), buf_span(&a)),
-	    -EBADMSG);
+	CHECK_EQ(stat_open(&out, &keys, span_str("l"), buf_span(&a)), -EBADMSG);
+	CHECK_EQ(
+		stat_open(&out, &other, span_str("k"), buf_span(&a)), -EBADMSG);
 	a.p[a.n - 1] ^= 1;
-	CHECK_EQ(stat_open(&out, &keys, span_str("k"), buf_span(&a)),
-	    -EBADMSG);
+	CHECK_EQ(stat_open(&out, &keys, span_str("k"), buf_span(&a)), -EBADMSG);
 	CHECK_EQ(out.n, 0);
 }
 

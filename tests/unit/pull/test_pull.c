@@ -47,9 +47,9 @@ make_store(void)
 {
 	_cleanup_buf_ struct buf blob = BUF_INIT, record = BUF_INIT;
 	struct vault_keys *k = secmem_alloc(sizeof(*k));
-	struct epoch_recipient to = { .number = 1 };
-	struct store_seed seed = { .keys = k };
-	struct fault f = { 0 };
+	struct epoch_recipient to = {.number = 1};
+	struct store_seed seed = {.keys = k};
+	struct fault f = {0};
 	uint8_t pk[32];
 
 	snprintf(store, sizeof(store), "%s/store", scratch);
@@ -59,10 +59,12 @@ make_store(void)
 	k->n = 1;
 	k->compartment[0] = 1;
 	sign_public(pk, &k->ledger_seed);
-	CHECK_EQ(recipient_make(&blob, &to.pk, 1, &k->store, pk,
-	    span_str(PHRASE)), 0);
+	CHECK_EQ(recipient_make(
+			 &blob, &to.pk, 1, &k->store, pk, span_str(PHRASE)),
+		0);
 	CHECK_EQ(epoch_make(&record, 1, 1, &k->store, &k->secret[0],
-	    &k->log_key, &to, 1), 0);
+			 &k->log_key, &to, 1),
+		0);
 	seed.recipient = buf_span(&blob);
 	seed.epoch = buf_span(&record);
 	worked(store_create(store, &seed, &f), &f);
@@ -72,10 +74,13 @@ make_store(void)
 static bool
 do_pull(struct pull_result *ret)
 {
-	const struct pull_opts o = { .store = store, .source = "unit",
-		.location = source, .workers = 2, .stop = &stop,
-		.agent = getenv("MUNIMENT_AGENT") };
-	struct fault f = { 0 };
+	const struct pull_opts o = {.store = store,
+		.source = "unit",
+		.location = source,
+		.workers = 2,
+		.stop = &stop,
+		.agent = getenv("MUNIMENT_AGENT")};
+	struct fault f = {0};
 
 	return worked(pull_run(&o, ret, &f), &f);
 }
@@ -101,7 +106,7 @@ random_fill(uint8_t *p, size_t n)
 static void
 age(const char *path)
 {
-	const struct timespec t[2] = { { 1000000000, 1 }, { 1000000000, 1 } };
+	const struct timespec t[2] = {{1000000000, 1}, {1000000000, 1}};
 
 	CHECK_EQ(utimensat(AT_FDCWD, path, t, AT_SYMLINK_NOFOLLOW), 0);
 }
@@ -134,18 +139,21 @@ struct look {
 static bool
 look_open(struct look *l)
 {
-	struct fault f = { 0 };
+	struct fault f = {0};
 
 	memset(l, 0, sizeof(*l));
 	return worked(store_open(store, &l->st, &f), &f) &&
-	    worked(unlock_store(l->st, span_str(PHRASE), &l->access, &f),
-		&f) &&
-	    worked(snapshots_load(l->st, unlock_log_key(l->access), &l->list,
-		&f), &f) &&
-	    worked(view_open(l->st, l->access, VIEW_CACHE_RESTORE, &l->view,
-		&f), &f) &&
-	    worked(view_snap_open(l->view, &l->list.v[l->list.n - 1],
-		&l->snap, &f), &f);
+	       worked(unlock_store(l->st, span_str(PHRASE), &l->access, &f),
+		       &f) &&
+	       worked(snapshots_load(
+			      l->st, unlock_log_key(l->access), &l->list, &f),
+		       &f) &&
+	       worked(view_open(l->st, l->access, VIEW_CACHE_RESTORE, &l->view,
+			      &f),
+		       &f) &&
+	       worked(view_snap_open(
+			      l->view, &l->list.v[l->list.n - 1], &l->snap, &f),
+		       &f);
 }
 
 static void
@@ -166,7 +174,7 @@ same_file(struct look *l, const char *name)
 	char path[1024];
 	struct place p;
 	struct file file;
-	struct fault f = { 0 };
+	struct fault f = {0};
 	uint64_t at = 0;
 	ssize_t n, m;
 	int fd;
@@ -174,7 +182,7 @@ same_file(struct look *l, const char *name)
 	snprintf(path, sizeof(path), "%s/%s", source, name);
 	fd = open(path, O_RDONLY);
 	if (!worked(place_resolve(l->snap, span_str(name), &p, NULL, &f), &f) ||
-	    !worked(file_open(l->snap, &p, &file), &f))
+		!worked(file_open(l->snap, &p, &file), &f))
 		return;
 	do {
 		size_t want = 1 + (at * 7 + 12345) % sizeof(a);
@@ -220,15 +228,14 @@ static void
 walk(struct closure *c, const struct ref *ref)
 {
 	struct view_object o = VIEW_OBJECT_NONE;
-	struct fault f = { 0 };
+	struct fault f = {0};
 	struct ref child;
 	uint32_t i;
 
 	if (seen(c, ref))
 		return;
 	CHECK_EQ(ordinals_add(&c->packs, ref->addr.ordinal), 0);
-	if (!worked(view_object(c->look->snap, ref, VIEW_ANY_TYPE, &o, &f),
-		&f))
+	if (!worked(view_object(c->look->snap, ref, VIEW_ANY_TYPE, &o, &f), &f))
 		return;
 	for (i = 0; i < o.refs; i++) {
 		child = view_object_ref(&o, i);
@@ -242,7 +249,7 @@ static uint32_t
 manifest_is_closure(void)
 {
 	struct look l;
-	struct closure c = { .look = &l };
+	struct closure c = {.look = &l};
 	uint32_t i, n = 0;
 
 	if (look_open(&l)) {
@@ -316,7 +323,7 @@ second_pull_reads_nothing(void)
 {
 	struct pull_result a, b;
 
-	sleep(3);	/* what was just made is not trusted until now */
+	sleep(3); /* what was just made is not trusted until now */
 	if (!do_pull(&a) || !do_pull(&b))
 		return;
 	CHECK_EQ(b.counts.bytes_read, 0);
@@ -352,8 +359,8 @@ fresh_files_are_not_trusted(void)
 static void
 manifest_shrinks_with_the_tree(void)
 {
-	static const char *const gone[] = { "fresh", "large", "image.img", "zeros",
-		"repeats.db", "holes", "edge", "tail" };
+	static const char *const gone[] = {"fresh", "large", "image.img",
+		"zeros", "repeats.db", "holes", "edge", "tail"};
 	char path[1024];
 	struct pull_result before, after;
 	uint32_t packs;
@@ -400,8 +407,8 @@ large_directory_costs_what_changed(void)
 	for (i = 0; i < 40; i++) {
 		snprintf(name, sizeof(name), "f%06u", i * 2990 + 5);
 		put(name, name, 7, 0);
-		snprintf(path, sizeof(path), "%s/f%06u", source,
-		    i * 2970 + 100);
+		snprintf(
+			path, sizeof(path), "%s/f%06u", source, i * 2970 + 100);
 		CHECK_EQ(unlink(path), 0);
 	}
 	put("f000010", "changed", 7, 0);
@@ -460,11 +467,13 @@ main(int argc, char **argv)
 	if (secmem_init() != 0)
 		return 77;
 	snprintf(scratch, sizeof(scratch), "%.200s/pull.XXXXXX",
-	    tmp != NULL ? tmp : "/tmp");
+		tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(scratch) == NULL)
 		return 1;
 	r = check_run(tests, array_len(tests), argc, argv);
-	snprintf(cmd, sizeof(cmd), "chattr -R -i '%s' 2>/dev/null; "
-	    "rm -rf '%s'", scratch, scratch);
+	snprintf(cmd, sizeof(cmd),
+		"chattr -R -i '%s' 2>/dev/null; "
+		"rm -rf '%s'",
+		scratch, scratch);
 	return system(cmd) == 0 ? r : 1;
 }
