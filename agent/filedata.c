@@ -19,6 +19,9 @@
 /* Files above it are read ahead with a larger window. */
 #define LARGE (512 * 1024)
 
+/* Bytes that are read of a file which claims to have none. */
+#define UNSIZED_MAX (16 * 1024 * 1024)
+
 #define DATA_FRAME_HEAD (WIRE_HEAD_SIZE + WIRE_DATA_HEAD)
 
 struct file {
@@ -171,12 +174,29 @@ send_sparse(struct file *f)
 	return err;
 }
 
+/*
+ * Files of /proc and the like claim no size and hold bytes all the same: they
+ * are read to their end. What has none is not followed for ever.
+ */
+static int
+send_unsized(struct file *f)
+{
+	int err = send_data(f, UNSIZED_MAX);
+
+	if (err == 0 && f->err == 0 && !f->ended)
+		f->err = EFBIG;
+	f->ended = false;
+	return err;
+}
+
 static int
 send_once(struct file *f, const struct stat *st)
 {
 	f->off = 0;
 	f->size = st->st_size > 0 ? (uint64_t)st->st_size : 0;
 	f->ended = false;
+	if (f->size == 0)
+		return send_unsized(f);
 	if ((uint64_t)st->st_blocks < f->size / 512 + (f->size % 512 != 0))
 		return send_sparse(f);
 	return send_data(f, f->size);

@@ -84,8 +84,9 @@ SNAPSHOT_HELP,
 		"mount", "muniment-mount",
 		"show all snapshots as folders",
 		"mount --store DIR MOUNTPOINT [--foreground]",
-"Shows every snapshot, read-only, as MOUNTPOINT/NAME/2026-11-22T03-00-00Z and\n"
-"MOUNTPOINT/NAME/latest, until `umount MOUNTPOINT`.\n"
+"Shows every snapshot that there is when it begins, read-only, as\n"
+"MOUNTPOINT/NAME/2026-11-22T03-00-00Z and MOUNTPOINT/NAME/latest, until\n"
+"`umount MOUNTPOINT`. For later ones, mount again.\n"
 "\n"
 STORE_HELP
 PASSPHRASE_HELP

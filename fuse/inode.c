@@ -473,8 +473,11 @@ type_of(enum file_kind kind)
 static uint64_t
 group_number(const struct inode *inode)
 {
-	uint64_t h = le64_get(inode->place.entry.link_group);
+	uint8_t group[16];
+	uint64_t h;
 
+	place_link_group(&inode->place, group);
+	h = le64_get(group);
 	return (h ^ inode->index * 0x9e3779b97f4a7c15U) | GROUP_BIT;
 }
 

@@ -201,12 +201,12 @@ recall_content(struct entry *e, const struct statrec_entry *old)
 	return 0;
 }
 
-/* Has it content that comes with it, and not with batches of its own? */
+/* Has it content that comes with it, and not with batches of its own? A file
+ * without a size may have some: those of /proc do. */
 static bool
 has_content(const struct listing *l)
 {
-	return (l->kind == FILE_REGULAR && l->size > 0) ||
-	       l->kind == FILE_SYMLINK;
+	return l->kind == FILE_REGULAR || l->kind == FILE_SYMLINK;
 }
 
 static int

@@ -67,3 +67,21 @@ location_exclude(const struct location *l, const char *store, struct buf *out)
 			return -ENOMEM;
 	return 0;
 }
+
+int
+location_outside(const struct location *l, const char *store, struct fault *f)
+{
+	_cleanup_free_ char *real = NULL;
+	size_t n;
+
+	if (l->host != NULL)
+		return 0;
+	real = realpath(store, NULL);
+	if (real == NULL)
+		return 0;
+	n = strlen(real);
+	if (strncmp(l->path, real, n) != 0 ||
+		(l->path[n] != '/' && l->path[n] != '\0'))
+		return 0;
+	return fault_set(f, FAULT_USAGE, l->path, "it lies in the store");
+}

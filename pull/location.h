@@ -25,4 +25,8 @@ void location_free(struct location *l);
 must_check int location_exclude(
 	const struct location *l, const char *store, struct buf *out);
 
+/* Refuse a path of this machine that is the store or lies in it: usage. */
+must_check int location_outside(
+	const struct location *l, const char *store, struct fault *f);
+
 #endif

@@ -101,6 +101,7 @@ exchange(struct peer *p, struct fault *f)
 {
 	struct pollfd fds[2] = {{.fd = p->in, .events = POLLIN},
 		{.fd = p->out, .events = POLLOUT}};
+	int r;
 
 	if (*p->stop)
 		return fault_set(f, FAULT_INTERRUPTED, "pull", "by a signal");
@@ -108,10 +109,18 @@ exchange(struct peer *p, struct fault *f)
 		buf_clear(&p->output);
 	if (p->sent == p->output.n)
 		fds[1].fd = -1;
-	if (poll(fds, 2, -1) < 0)
+	if (p->output.n - p->sent > PEER_UNREAD_MAX)
+		return fault_set(f, FAULT_LIMIT_EXCEEDED, "agent",
+			"it does not read what it is answered");
+	r = poll(fds, 2, PEER_SILENCE_MS);
+	if (r < 0)
 		return errno == EINTR ? 0
 				      : fault_errno(f, FAULT_IO, -errno,
 						"agent", "poll");
+	if (r == 0)
+		return fault_set(f, FAULT_AGENT_DIED, "agent",
+			"it has been silent for %d minutes",
+			PEER_SILENCE_MS / 60000);
 	if (fds[1].revents != 0)
 		send_some(p);
 	return fds[0].revents != 0 ? receive_some(p, f) : 0;

@@ -31,13 +31,21 @@ struct peer {
 /* Bytes that the agent may send unasked; half of it is given back at a time. */
 #define PEER_CREDIT (8u * 1024u * 1024u)
 
+/* Answers that may wait for an agent that does not read them: many times what
+ * an honest one leaves unread. */
+#define PEER_UNREAD_MAX (4u * 1024u * 1024u)
+
+/* How long an agent may say nothing, in milliseconds: longer than the largest
+ * directory takes to list. While it is silent other pulls wait for the store. */
+#define PEER_SILENCE_MS (10 * 60 * 1000)
+
 must_check int peer_init(
 	struct peer *p, int in, int out, const volatile bool *stop);
 void peer_free(struct peer *p);
 
 /*
  * The next frame. payload is valid until the next call. Faults: agent-died (the
- * stream ended), agent-protocol (an impossible frame), interrupted, io.
+ * stream ended, or was silent), limit-exceeded (it does not read), agent-protocol (an impossible frame), interrupted, io.
  */
 must_check int peer_next(struct peer *p, enum wire_type *type,
 	struct span *payload, struct fault *f);

@@ -140,6 +140,7 @@ run_tree(struct run *u, struct fault *f)
 	struct tree_opts to = {.peer = &u->peer,
 		.sink = u->o->sink,
 		.paths = 1,
+		.location = u->o->location,
 		.today = today(u),
 		.clock_skew = u->clock_skew};
 	int r;
@@ -202,7 +203,8 @@ fill_body(const struct run *u, const struct ref *root, struct leaf_body *b)
 
 	*b = (struct leaf_body){
 		.source = span_str(u->o->source),
-		.location = span_str(u->o->location),
+		.location = span_str(
+			u->where.host == NULL ? u->where.path : u->o->location),
 		.clock = {u->started.sec, u->started.nsec},
 		.root = *root,
 		.entries = c->entries,
@@ -309,6 +311,8 @@ pull_run(const struct pull_opts *o, struct pull_result *ret, struct fault *f)
 		return fault_set(f, FAULT_SOURCE_NAME, o->source,
 			"not a name for a source");
 	r = location_parse(&u.where, o->location, f);
+	if (r == 0)
+		r = location_outside(&u.where, o->store, f);
 	if (r == 0)
 		r = run(&u, ret, f);
 	if (u.connected)

@@ -142,6 +142,8 @@ take_batch(struct tree *t, struct span payload, struct fault *f)
 	if (t->live + w.n > TREE_LIVE_MAX)
 		return fault_set(f, FAULT_LIMIT_EXCEEDED, "agent",
 			"more than %u entries under way", TREE_LIVE_MAX);
+	if (w.n == 0 && (w.flags & WIRE_BATCH_LAST) == 0)
+		return wrong(f, "a batch of nothing");
 	if (w.batch == 0 && w.n != t->o->paths)
 		return wrong(f, "other paths than were asked for");
 	if (w.batch != 0)
@@ -178,8 +180,7 @@ take_problem(struct tree *t, struct span payload, struct fault *f)
 		return wrong(f, "a problem of nothing that is under way");
 	if (b->dir == NULL &&
 		(b->entry[p.at.entry].l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
-		return fault_errno(f, FAULT_SOURCE_MISSING, -ENOENT, "source",
-			"%s",
+		return fault_set(f, FAULT_SOURCE_MISSING, t->o->location, "%s",
 			p.err == 0 ? "it cannot be examined"
 				   : strerror((int)p.err));
 	return branch_problem(t, b, p.at.entry, p.reason, p.err, f);

@@ -53,6 +53,7 @@ struct tree_opts {
 	struct ingest *ingest;
 	struct remember *remember;
 	const struct tree_sink *sink;
+	const char *location; /* for messages */
 	uint16_t paths;
 	uint32_t today;
 	int64_t clock_skew; /* source's clock minus ours, seconds */

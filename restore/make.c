@@ -421,12 +421,14 @@ make_first(struct run *run, const struct dir *dir, const struct item *item,
 	struct restore_report *did, struct fault *f)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
+	uint8_t group[16];
 	int err;
 
 	err = make_inode(run, dir, item, did, f);
 	if (err == 0 && run_path(dir, item->name, item->name_len, &path) != 0)
 		buf_clear(&path);
-	links_done(run->links, item->place.entry.link_group, buf_span(&path));
+	place_link_group(&item->place, group);
+	links_done(run->links, group, buf_span(&path));
 	return err;
 }
 
@@ -435,9 +437,11 @@ make_member(struct run *run, const struct dir *dir, const struct item *item,
 	struct restore_report *did, struct fault *f)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
+	uint8_t group[16];
 
-	switch (links_ask(run->links, item->place.entry.link_group,
-		item->place.entry.links, &path)) {
+	place_link_group(&item->place, group);
+	switch (links_ask(
+		run->links, group, item->place.entry.links, &path)) {
 	case LINKS_FIRST:
 		return make_first(run, dir, item, did, f);
 	case LINKS_NEXT:

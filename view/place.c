@@ -296,6 +296,17 @@ place_link(struct view_snap *s, const struct place *p, struct view_object *o,
 	return 0;
 }
 
+void
+place_link_group(const struct place *p, uint8_t group[16])
+{
+	memcpy(group, p->entry.link_group, 16);
+	group[0] ^= (uint8_t)p->entry.kind;
+	if (p->entry.content == 0)
+		return;
+	for (size_t i = 0; i < 16; i++)
+		group[i] ^= p->content.id.b[i];
+}
+
 int
 place_attrs(struct view_snap *s, const struct place *p, struct view_object *o,
 	struct attrs *ret, struct fault *f)

@@ -139,6 +139,13 @@ must_check int place_link(struct view_snap *s, const struct place *p,
 must_check int place_owner(struct view_snap *s, const struct place *p,
 	enum owner_kind kind, struct buf *name, struct fault *f);
 
+/*
+ * What the names of one inode have in common: the source's word for it, as
+ * far as kind and content bear it out. A source that tells one inode for
+ * different files makes no link here. For entries with DIRENT_LINK_GROUP.
+ */
+void place_link_group(const struct place *p, uint8_t group[16]);
+
 /* Extended attributes, borrowed from *o, which the caller puts. */
 must_check int place_attrs(struct view_snap *s, const struct place *p,
 	struct view_object *o, struct attrs *ret, struct fault *f);

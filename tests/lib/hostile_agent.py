@@ -160,6 +160,16 @@ def restart_forever():
                       for _ in range(3)))
 
 
+def deaf(entries):
+    """Batches without end, answers never read."""
+    greet()
+    out(root() + attrs(0, 0) + batch_done(0))
+    for n in range(1, 1 << 22):
+        out(batch(n, 0, 0, [entry(b"%08d" % n)] if entries else [], 0)
+            + (attrs(n, 0) + data(n, 0, 0, b"hello") + file_end(n, 0, 5)
+               if entries else b"") + batch_done(n))
+
+
 P, L = "agent-protocol", "limit-exceeded"
 KINDS = {
     "honest": ("", honest),
@@ -214,6 +224,8 @@ KINDS = {
         + struct.pack("<HI", 6, 0) + b"user.a")))),
     "early-done": (P, lambda: (greet(), out(root() + done(1)))),
     "restart-forever": (P, restart_forever),
+    "batch-of-nothing": (P, lambda: deaf(False)),
+    "deaf": (L, lambda: deaf(True)),
     "deep": (L, deep),
     "wide": (L, wide),
     "owners": (L, owners),

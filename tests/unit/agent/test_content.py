@@ -154,9 +154,16 @@ class Content(Test):
         self.assertEqual((e.attrs, e.end), ({b"user.a": b"1"}, None))
 
     def test_proc(self):
-        """Files without a size are not endless."""
-        pull = self.pull("/proc/self/task", "/proc/kmsg", "/proc/uptime")
-        self.assertEqual(pull.batches[0][2].end[:2], (0, 0))
+        """Files that claim no size are read to their end."""
+        pull = self.pull("/proc/self/task", "/proc/kmsg", "/proc/version",
+                         "/proc/kpagecount")
+        version, pages = pull.batches[0][2], pull.batches[0][3]
+        with open("/proc/version", "rb") as f:
+            self.assertEqual(version.content(), f.read())
+        self.assertEqual(version.end[0], 0)
+        if pages.end[1] >= 16 << 20:    # a bound, and said
+            self.assertEqual(pages.end[0], 2)
+            self.assertEqual(len(pages.problems), 1)
 
     @need_tool("strace")
     def test_read_error(self):
