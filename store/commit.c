@@ -81,7 +81,7 @@ is_there(int fd, const char *name, struct span bytes)
 	_cleanup_close_ int file = -1;
 	bool set;
 
-	file = io_openat(fd, name, O_RDONLY | O_NOFOLLOW, 0);
+	file = io_open_regular(fd, name, O_RDONLY, 0);
 	return file >= 0 && immut_get(file, &set) == 0 && set &&
 	       io_read_file(fd, name, bytes.n, &have) == 0 &&
 	       span_eq(buf_span(&have), bytes);
@@ -109,7 +109,7 @@ write_manifest(
 		w->dead = true;
 		return trouble_io(f, err, name, "writing");
 	}
-	file = io_openat(folder, layout_base(name), O_RDONLY | O_NOFOLLOW, 0);
+	file = io_open_regular(folder, layout_base(name), O_RDONLY, 0);
 	/* As for packs: the mode is what there is without it. */
 	if (file >= 0)
 		(void)immut_set(file);

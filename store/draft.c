@@ -19,6 +19,7 @@
 #include "keys/secmem.h"
 #include "store/immut.h"
 #include "store/layout.h"
+#include "store/room.h"
 #include "store/trouble.h"
 #include "util/io.h"
 #include "util/mem.h"
@@ -31,6 +32,9 @@
 
 /* Bytes that one write moves: 4 slices. */
 #define BUFFER (4 * (size_t)SLICE)
+
+/* Bytes between two looks at what the disk has left. */
+#define LOOK (1024U * 1024U)
 
 struct draft {
 	int storefd;		    /* borrowed */
@@ -47,6 +51,7 @@ struct draft {
 	uint8_t *buffer;
 	size_t used;
 	uint64_t at;	   /* bytes so far, those in the buffer included */
+	uint64_t looked;   /* at, when the disk had room */
 	struct buf leaves; /* slice hashes */
 	struct buf map;	   /* block map rows */
 	struct buf table;  /* table rows */
@@ -98,6 +103,8 @@ draft_begin(struct writer *w, enum pack_kind kind, uint32_t compartment,
 	int err;
 
 	err = writer_alive(w, f);
+	if (err == 0)
+		err = room_check(writer_dirfd(w), f);
 	if (err < 0)
 		return err;
 	d = mem_zalloc(sizeof(*d));
@@ -351,6 +358,14 @@ draft_block(struct draft *d, const struct draft_block *b, struct fault *f)
 	if (d->failed)
 		return fault_set(f, FAULT_IO, d->name,
 			"an earlier write to this pack failed");
+	if (d->at - d->looked >= LOOK) {
+		err = room_check(d->storefd, f);
+		if (err < 0) {
+			d->failed = true;
+			return err;
+		}
+		d->looked = d->at;
+	}
 	err = check_block(d, b);
 	if (err == 0)
 		err = begin_file(d, f);
@@ -594,6 +609,8 @@ seal(struct writer *w, struct draft *d, struct fault *f)
 	int err;
 
 	err = writer_alive(w, f);
+	if (err == 0)
+		err = room_check(d->storefd, f);
 	if (err == 0)
 		err = finish_file(d, &root, f);
 	if (err < 0)

@@ -22,7 +22,7 @@ frames_open(int ledgerfd, uint64_t file, int flags, struct frames *ret)
 	int err;
 
 	layout_leaves(name, file);
-	fd = io_openat(ledgerfd, name, flags | O_NOFOLLOW, 0644);
+	fd = io_open_regular(ledgerfd, name, flags, 0644);
 	if (fd < 0)
 		return fd;
 	err = io_file_size(fd, &size);

@@ -31,7 +31,7 @@ struct frames {
 #define FRAMES_INIT ((struct frames){.fd = -1})
 #define _cleanup_frames_ _cleanup_(frames_close)
 
-/* -ENOENT when the file is not there. */
+/* -ENOENT when the file is not there; no regular file: as io_open_regular. */
 must_check int frames_open(
 	int ledgerfd, uint64_t file, int flags, struct frames *ret);
 void frames_close(struct frames *fr);

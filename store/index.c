@@ -3,6 +3,7 @@
 
 #include "store/layout.h"
 #include "store/rocks.h"
+#include "store/room.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -17,7 +18,7 @@
 #define STATE_SIZE 24U
 
 static const struct rocks_sizes sizes = {
-	.write_buffer = 16U << 20,
+	.write_buffer = 8U << 20,
 	.cache = 32U << 20,
 };
 
@@ -118,7 +119,8 @@ index_open(const char *dir, int storefd, const struct store_id *store,
 	if (err < 0)
 		return err;
 	/* Without this file it is none, or what is left of one. */
-	if (faccessat(storefd, LAYOUT_INDEX "/CURRENT", F_OK, 0) == 0 &&
+	if (rocks_plain(storefd, LAYOUT_INDEX) &&
+		faccessat(storefd, LAYOUT_INDEX "/CURRENT", F_OK, 0) == 0 &&
 		rocks_open(path, &sizes, &ix->db, NULL, 0) == 0)
 		n = read_state(ix, leaves);
 	if (n == 0) {
@@ -186,6 +188,12 @@ index_write(struct index *ix, uint64_t leaves)
 {
 	uint8_t state[STATE_SIZE];
 
+	/* Failing to write may end the process; the next writer catches up. */
+	if (room_check(ix->storefd, NULL) < 0) {
+		rocks_forget(ix->db);
+		ix->stale = true;
+		return;
+	}
 	if (leaves > 0 && !ix->stale) {
 		memcpy(state, ix->store.b, sizeof(ix->store.b));
 		le64_put(state + sizeof(ix->store.b), leaves);

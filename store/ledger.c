@@ -112,7 +112,8 @@ load_checkpoint(struct ledger *l, const uint8_t pk[32], struct fault *f)
 	if (err == -EFBIG)
 		return fault_set(f, FAULT_CHECKPOINT_DAMAGED, object, NULL);
 	if (err < 0)
-		return trouble_io(f, err, object, "reading");
+		return trouble_file(
+			f, FAULT_CHECKPOINT_DAMAGED, err, object, "reading");
 	if (checkpoint_decode(buf_span(&b), &cp) != 0 || cp.size == 0)
 		return fault_set(f, FAULT_CHECKPOINT_DAMAGED, object,
 			"it does not read as a signed note");
@@ -134,8 +135,7 @@ read_tops(struct ledger *l, unsigned int level, uint64_t first, size_t n,
 
 	if (l->hashfd[level] < 0) {
 		layout_hashes(name, level);
-		l->hashfd[level] =
-			io_openat(l->dirfd, name, O_RDONLY | O_NOFOLLOW, 0);
+		l->hashfd[level] = io_open_regular(l->dirfd, name, O_RDONLY, 0);
 		if (l->hashfd[level] < 0)
 			return l->hashfd[level];
 	}
@@ -175,6 +175,8 @@ compute_file(struct ledger *l, uint64_t file, struct tree *t,
 	err = frames_open(l->dirfd, file, O_RDONLY, &fr);
 	if (err == -ENOENT)
 		return leaf_fault(f, t->n, "it is missing");
+	if (trouble_no_file(err))
+		return leaf_fault(f, t->n, "its file is not a regular file");
 	if (err == 0)
 		err = frames_walk(&fr, file * LEAF_FILE_LEAVES, &walk);
 	if (err < 0)
@@ -312,6 +314,8 @@ scan_file(struct ledger *l, uint64_t file, struct segment *s, struct fault *f)
 	/* Then each of its leaves is reported when it is asked for. */
 	if (err == -ENOENT)
 		return 0;
+	if (trouble_no_file(err))
+		return leaf_fault(f, first, "its file is not a regular file");
 	while (err == 0 && at < fr.size) {
 		struct frames_item item;
 
@@ -380,15 +384,14 @@ read_leaf(struct ledger *l, uint64_t n, const struct place *p, struct buf *buf,
 	if (l->leavesfd < 0 || l->leaves_file != file) {
 		cleanup_close(&l->leavesfd);
 		layout_leaves(name, file);
-		l->leavesfd =
-			io_openat(l->dirfd, name, O_RDONLY | O_NOFOLLOW, 0);
+		l->leavesfd = io_open_regular(l->dirfd, name, O_RDONLY, 0);
 		l->leaves_file = file;
 	}
 	buf_clear(buf);
 	err = l->leavesfd < 0 ? l->leavesfd : buf_reserve(buf, p->len);
 	if (err == 0)
 		err = io_pread_full(l->leavesfd, buf->p, p->len, p->at);
-	if (err == -ENOENT || err == -ENODATA)
+	if (err == -ENOENT || err == -ENODATA || trouble_no_file(err))
 		return leaf_fault(f, n, "it is gone");
 	if (err < 0)
 		return trouble_io(f, err, LAYOUT_LEDGER, "reading a leaf");

@@ -94,7 +94,7 @@ write_top(struct append *a, unsigned int level, uint64_t count,
 	char name[LAYOUT_NAME];
 
 	layout_hashes(name, level);
-	fd = io_openat(a->dirfd, name, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644);
+	fd = io_open_regular(a->dirfd, name, O_WRONLY | O_CREAT, 0644);
 	if (fd < 0)
 		return fd;
 	a->tiles |= 1U << level;
@@ -199,7 +199,7 @@ open_leaves(struct append *a)
 	cleanup_close(&a->fd);
 	a->file = a->tree.n / LEAF_FILE_LEAVES;
 	layout_leaves(name, a->file);
-	a->fd = io_openat(a->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+	a->fd = io_open_regular(a->dirfd, name, O_RDWR | O_CREAT, 0644);
 	if (a->fd < 0)
 		return a->fd;
 	err = io_file_size(a->fd, &size);
@@ -266,7 +266,7 @@ sync_all(struct append *a)
 		if (!(a->tiles & 1U << level))
 			continue;
 		layout_hashes(name, level);
-		fd = io_openat(a->dirfd, name, O_RDONLY | O_NOFOLLOW, 0);
+		fd = io_open_regular(a->dirfd, name, O_RDONLY, 0);
 		err = fd < 0 ? fd : io_fsync(fd);
 	}
 	if (err == 0 && a->new_file)

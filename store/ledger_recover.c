@@ -199,7 +199,7 @@ write_tail(struct recover *r, uint64_t base, uint64_t reject, struct fault *f)
 }
 
 static int
-mend_tail(struct recover *r, struct fault *f)
+mend_file(struct recover *r, struct fault *f)
 {
 	struct append *a = r->a;
 	uint64_t first = a->tree.n - a->tree.n % LEAF_FILE_LEAVES;
@@ -215,7 +215,8 @@ mend_tail(struct recover *r, struct fault *f)
 	if (err == 0)
 		err = frames_walk(&r->fr, first, &r->walk);
 	if (err < 0)
-		return trouble_io(f, err, LAYOUT_LEDGER, "reading leaves");
+		return trouble_file(f, FAULT_LEDGER_DAMAGED, err, LAYOUT_LEDGER,
+			"reading leaves");
 	if (r->walk.n < have)
 		return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
 			"the bytes at %" PRIu64 " of leaves-%08" PRIu64
@@ -227,10 +228,35 @@ mend_tail(struct recover *r, struct fault *f)
 		err = take_over(r, i, &done, f);
 		if (err < 0)
 			return err;
+		/* A crash leaves one frame at most that nobody signed. */
+		if (!done && r->walk.n - have > 1)
+			return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
+				"leaf %" PRIu64 " behind the checkpoint does "
+				"not follow, and is not all that is there",
+				a->tree.n);
 		if (!done)
 			reject = r->walk.v[i].at;
 	}
 	return write_tail(r, base, reject, f);
+}
+
+/* An older checkpoint may have more than one file behind it. */
+static int
+mend_tail(struct recover *r, struct fault *f)
+{
+	struct append *a = r->a;
+	uint64_t before;
+	int err;
+
+	do {
+		before = a->tree.n;
+		frames_close(&r->fr);
+		frames_walk_free(&r->walk);
+		cleanup_close(&a->fd);
+		err = mend_file(r, f);
+	} while (err == 0 && a->tree.n > before &&
+		 a->tree.n % LEAF_FILE_LEAVES == 0);
+	return err;
 }
 
 /* Make a tile file what the leaves say, if it is not. */

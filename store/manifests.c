@@ -30,7 +30,8 @@ manifests_load(int storefd, const struct store_id *store,
 		return fault_set(
 			f, FAULT_MANIFEST_DAMAGED, name, "it is too long");
 	if (err < 0)
-		return trouble_io(f, err, name, "reading");
+		return trouble_file(
+			f, FAULT_MANIFEST_DAMAGED, err, name, "reading");
 	all = buf_span(&b);
 	digest_blake2b(have.b, sizeof(have.b), &all, 1);
 	if (!root_equal(&have, hash))

@@ -147,15 +147,14 @@ open_file(int storefd, struct packs_file *p, uint64_t *size, struct fault *f)
 {
 	int err;
 
-	p->fd = io_openat(
-		storefd, p->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	p->fd = io_open_regular(storefd, p->name, O_RDONLY, 0);
 	if (p->fd == -ENOENT)
 		return fault_set(f, FAULT_PACK_MISSING, p->name, NULL);
+	if (trouble_no_file(p->fd))
+		return damaged(p, f, "it is not a regular file");
 	if (p->fd < 0)
 		return trouble_io(f, p->fd, p->name, "opening");
 	err = io_file_size(p->fd, size);
-	if (err == -EISDIR || err == -EINVAL)
-		return damaged(p, f, "it is not a regular file");
 	return err < 0 ? trouble_io(f, err, p->name, "opening") : 0;
 }
 
@@ -572,7 +571,7 @@ packs_protection(int storefd, const struct root *root)
 	int err;
 
 	layout_pack(name, root);
-	fd = io_openat(storefd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	fd = io_open_regular(storefd, name, O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
 	err = immut_get(fd, &set);

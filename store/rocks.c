@@ -121,6 +121,25 @@ set_options(struct rocks *r, const struct rocks_sizes *sizes)
 	set_tables(r, sizes);
 }
 
+/*
+ * Files grow as they are written: by default RocksDB allocates up to 30 MB
+ * ahead. And closing writes nothing (what is not in a table yet is in the log):
+ * a write that a full disk refuses ends the process where RocksDB was built
+ * with assertions, as Debian's is. Both have no setter of their own in C.
+ */
+static int
+set_space(struct rocks *r, char *why, size_t n)
+{
+	rocksdb_options_t *base = rocksdb_options_create();
+	char *text = NULL;
+
+	rocksdb_get_options_from_string(base,
+		"allow_fallocate=false;avoid_flush_during_shutdown=true",
+		r->options, &text);
+	rocksdb_options_destroy(base);
+	return convert(text, why, n);
+}
+
 int
 rocks_open(const char *path, const struct rocks_sizes *sizes,
 	struct rocks **ret, char *why, size_t n)
@@ -133,6 +152,9 @@ rocks_open(const char *path, const struct rocks_sizes *sizes,
 		return -ENOMEM;
 	/* Its own allocations end the process when memory is short. */
 	r->options = rocksdb_options_create();
+	err = set_space(r, why, n);
+	if (err < 0)
+		return err;
 	set_options(r, sizes);
 	r->read = rocksdb_readoptions_create();
 	rocksdb_readoptions_set_verify_checksums(r->read, 1);
@@ -247,6 +269,34 @@ remove_folder(int dirfd, const char *name, unsigned int depth)
 			err = remove_folder(fd, e->d_name, depth - 1);
 	}
 	return err < 0 ? err : io_unlinkat(dirfd, name, AT_REMOVEDIR);
+}
+
+bool
+rocks_plain(int dirfd, const char *name)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *e;
+	struct stat sb;
+	int fd;
+
+	fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd == -ENOENT)
+		return true;
+	if (fd < 0)
+		return false;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return false;
+	}
+	while ((e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (fstatat(fd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!S_ISREG(sb.st_mode))
+			return false;
+	}
+	return true;
 }
 
 int

@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/span.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rocks;
@@ -47,6 +48,11 @@ must_check int rocks_write(struct rocks *r);
 
 /* Forget what was collected. */
 void rocks_forget(struct rocks *r);
+
+/* false when anything but a regular file is in a closed database's folder, or
+ * the folder is none: RocksDB would wait for ever at a FIFO. A missing folder
+ * is fine. */
+bool rocks_plain(int dirfd, const char *name);
 
 /* Remove a closed database's files and folder. The folder may be missing. */
 int rocks_destroy(int dirfd, const char *name);

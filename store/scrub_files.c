@@ -7,10 +7,12 @@
 #include "store/layout.h"
 #include "store/manifests.h"
 #include "store/packs.h"
+#include "store/store_internal.h"
 #include "store/vault_keys.h"
 #include "util/mem.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,6 +136,29 @@ scrub_manifests(struct scrub *s, struct fault *f)
 	return 0;
 }
 
+/* The leaf that opens a pull is signed before anything of it is written. A
+ * pull may have begun since the store was opened. */
+static bool
+is_unknown_pull(struct scrub *s, uint64_t pull)
+{
+	_cleanup_(ledger_closep) struct ledger *now = NULL;
+	struct ledger *l = store_ledger_peek(s->st);
+	struct fault bad = {.code = FAULT_NONE};
+	enum leaf_type type;
+	uint64_t prev;
+
+	if (pull >= ledger_size(l)) {
+		now = scrub_ledger_now(s);
+		if (now)
+			l = now;
+	}
+	if (pull >= ledger_size(l))
+		return true;
+	/* A leaf that is lost was reported, and proves nothing. */
+	return ledger_kind(l, pull, &type, &prev, &bad) == 0 &&
+	       type != LEAF_PULL;
+}
+
 static int
 stray_manifest(
 	struct scrub *s, const char *folder, const char *name, struct fault *f)
@@ -158,10 +183,16 @@ stray_manifest(
 	}
 	err = manifests_load(
 		store_dirfd(s->st), store_id_peek(s->st), &hash, &m, &bad);
-	if (err == 0)
-		(void)fault_set(&bad, FAULT_MANIFEST_FOREIGN, path,
+	if (err == 0 && is_unknown_pull(s, m.m.pull)) {
+		err = fault_set(&bad, FAULT_LEDGER_DAMAGED, path,
+			"it belongs to pull %" PRIu64 ", which this ledger "
+			"does not know: an older ledger was put back",
+			m.m.pull);
+	} else if (err == 0) {
+		(void)fault_set(&bad, FAULT_LEFTOVER, path,
 			"no snapshot names it: its commit was cut off, or is "
 			"going on");
+	}
 	scrub_report(s, &bad, err == 0);
 	return 0;
 }
@@ -191,7 +222,7 @@ stray_pack(
 	err = packs_open(
 		store_dirfd(s->st), store_id_peek(s->st), 0, &root, &p, &bad);
 	if (err == 0)
-		(void)fault_set(&bad, FAULT_PACK_FOREIGN, path,
+		(void)fault_set(&bad, FAULT_LEFTOVER, path,
 			"no leaf speaks of it: a pull was cut off before, or "
 			"is going on");
 	scrub_report(s, &bad, err == 0);

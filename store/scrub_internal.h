@@ -5,6 +5,7 @@
 /* Shared by the scrub's files. */
 
 #include "format/types.h"
+#include "store/ledger.h"
 #include "store/scrub.h"
 #include "util/buf.h"
 
@@ -62,6 +63,10 @@ must_check int scrub_each(struct scrub *s, const char *folder,
 	int (*fn)(struct scrub *s, const char *folder, const char *name,
 		struct fault *f),
 	struct fault *f);
+
+/* The ledger as it is now: a pull may have gone on since the store was
+ * opened. NULL when it cannot be had. */
+struct ledger *scrub_ledger_now(struct scrub *s);
 
 /* The pack with this root is known. */
 bool scrub_is_pack(const struct scrub *s, const struct root *root);

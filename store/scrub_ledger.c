@@ -7,6 +7,7 @@
 #include "store/layout.h"
 #include "store/store_internal.h"
 #include "store/tree.h"
+#include "store/trouble.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -43,7 +44,8 @@ check_copy(struct scrub *s, const char *base, struct span want, struct fault *f)
 		(void)fault_set(&bad, FAULT_KEY_MISSING, name,
 			"the copy of what the ledger holds is missing");
 	else if (err < 0 && err != -EFBIG)
-		(void)fault_errno(&bad, FAULT_IO, err, name, "reading");
+		(void)trouble_file(
+			&bad, FAULT_KEY_DAMAGED, err, name, "reading");
 	else if (err < 0 || !span_eq(buf_span(&have), want))
 		(void)fault_set(&bad, FAULT_KEY_DAMAGED, name,
 			"the copy differs from what the ledger holds");
@@ -215,14 +217,15 @@ check_tiles(
 	have = mem_alloc(want.n);
 	if (!have)
 		return no_memory(f);
-	fd = io_openat(store_dirfd(s->st), name, O_RDONLY | O_NOFOLLOW, 0);
+	fd = io_open_regular(store_dirfd(s->st), name, O_RDONLY, 0);
 	err = fd < 0 ? fd : io_pread_full(fd, have, want.n, 0);
 	if (err == -ENOENT || err == -ENODATA)
 		(void)fault_set(&bad, FAULT_LEDGER_DAMAGED, name,
 			"hashes are missing; leaves prove themselves "
 			"without, and the next pull writes them again");
 	else if (err < 0)
-		(void)fault_errno(&bad, FAULT_IO, err, name, "reading");
+		(void)trouble_file(
+			&bad, FAULT_LEDGER_DAMAGED, err, name, "reading");
 	else if (memcmp(have, want.p, want.n) != 0)
 		(void)fault_set(&bad, FAULT_LEDGER_DAMAGED, name,
 			"hashes differ from the leaves'; leaves prove "
@@ -262,10 +265,53 @@ scrub_tiles(struct scrub *s, struct fault *f)
 
 /* ---- frames ---- */
 
+struct ledger *
+scrub_ledger_now(struct scrub *s)
+{
+	struct fault bad = {.code = FAULT_NONE};
+	struct ledger *l = NULL;
+
+	if (ledger_open(store_dirfd(s->st), store_id_peek(s->st),
+		    store_ledger_pk_peek(s->st), &l, &bad) < 0)
+		return NULL;
+	return l;
+}
+
+/* A crash leaves at most one whole leaf that is not signed: each append signs.
+ * More of them were signed once. What a running pull has signed since the
+ * store was opened does not count. */
+static void
+judge_unsigned(struct scrub *s, const char *name, uint64_t leaves)
+{
+	_cleanup_(ledger_closep) struct ledger *now = NULL;
+	struct fault bad = {.code = FAULT_NONE};
+	uint64_t size = store_leaves(s->st), n = leaves - size;
+
+	if (n > 1) {
+		now = scrub_ledger_now(s);
+		if (now)
+			size = ledger_size(now);
+		n = leaves > size ? leaves - size : 0;
+	}
+	if (n > 1) {
+		(void)fault_set(&bad, FAULT_CHECKPOINT_DAMAGED,
+			LAYOUT_LEDGER "/" LAYOUT_CHECKPOINT,
+			"%" PRIu64 " leaves behind it: an older checkpoint "
+			"was put back",
+			n);
+		scrub_report(s, &bad, false);
+		return;
+	}
+	(void)fault_set(&bad, FAULT_LEDGER_TORN, name,
+		"%" PRIu64 " leaves are not signed yet",
+		leaves - store_leaves(s->st));
+	scrub_report(s, &bad, true);
+}
+
 /* What stands in a leaves file behind the signed leaves, or between leaves. */
 static void
 judge_file(struct scrub *s, const char *name, const struct frames *fr,
-	const struct frames_walk *walk, uint64_t want)
+	const struct frames_walk *walk, uint64_t first, uint64_t want)
 {
 	struct fault bad = {.code = FAULT_NONE};
 
@@ -274,15 +320,14 @@ judge_file(struct scrub *s, const char *name, const struct frames *fr,
 			"the bytes at %" PRIu64 " are neither leaf nor pad",
 			walk->end);
 		scrub_report(s, &bad, false);
-	} else if (walk->end < fr->size) {
+		return;
+	}
+	if (walk->n > want && (walk->n > want + 1 || walk->end == fr->size))
+		judge_unsigned(s, name, first + walk->n);
+	if (walk->end < fr->size) {
 		(void)fault_set(&bad, FAULT_LEDGER_TORN, name,
 			"%" PRIu64 " bytes behind the last leaf are torn",
 			fr->size - walk->end);
-		scrub_report(s, &bad, true);
-	} else if (walk->n > want) {
-		(void)fault_set(&bad, FAULT_LEDGER_TORN, name,
-			"%" PRIu64 " leaves are not signed yet",
-			(uint64_t)walk->n - want);
 		scrub_report(s, &bad, true);
 	}
 }
@@ -320,10 +365,11 @@ scrub_frames(struct scrub *s, struct fault *f)
 		if (err < 0) {
 			struct fault bad = {.code = FAULT_NONE};
 
-			(void)fault_errno(&bad, FAULT_IO, err, name, "reading");
+			(void)trouble_file(&bad, FAULT_LEDGER_DAMAGED, err,
+				name, "reading");
 			scrub_report(s, &bad, false);
 		} else {
-			judge_file(s, name, &fr, &walk, want);
+			judge_file(s, name, &fr, &walk, first, want);
 		}
 	}
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "store/layout.h"
 #include "store/rocks.h"
+#include "store/room.h"
 #include "util/mem.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <stdio.h>
 
 static const struct rocks_sizes sizes = {
-	.write_buffer = 8U << 20,
+	.write_buffer = 4U << 20,
 	.cache = 8U << 20,
 };
 
@@ -30,6 +31,11 @@ statdb_open(const char *dir, int storefd, struct statdb **ret)
 	if (!db)
 		return -ENOMEM;
 	db->storefd = storefd;
+	if (!rocks_plain(storefd, LAYOUT_STAT) &&
+		rocks_destroy(storefd, LAYOUT_STAT) < 0) {
+		*ret = db;
+		return 0;
+	}
 	if (snprintf(path, sizeof(path), "%s/" LAYOUT_STAT, dir) <
 			(int)sizeof(path) &&
 		rocks_open(path, &sizes, &db->db, NULL, 0) < 0 &&
@@ -80,6 +86,7 @@ void
 statdb_flush(struct statdb *db)
 {
 	/* What is not written will be read again at the source. */
-	if (db->db && rocks_write(db->db) < 0)
+	if (db->db &&
+		(room_check(db->storefd, NULL) < 0 || rocks_write(db->db) < 0))
 		rocks_forget(db->db);
 }

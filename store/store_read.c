@@ -52,7 +52,8 @@ load_conf(struct store *st, const char *dir, struct fault *f)
 		return fault_set(f, FAULT_STORE_CONF_DAMAGED, LAYOUT_CONF,
 			"it is too long");
 	if (err < 0)
-		return trouble_io(f, err, LAYOUT_CONF, "reading");
+		return trouble_file(f, FAULT_STORE_CONF_DAMAGED, err,
+			LAYOUT_CONF, "reading");
 	err = conf_decode(buf_span(&b), &conf, &check);
 	if (err == -EPROTONOSUPPORT)
 		return fault_set(f, FAULT_STORE_NEWER, dir,

@@ -6,10 +6,20 @@
 
 #include "util/fault.h"
 
+#include <stdbool.h>
+
 /*
  * Note that doing something to object failed with err (negative): store-full
  * for a full disk or quota, no-memory, else io. Returns err.
  */
 int trouble_io(struct fault *f, int err, const char *object, const char *doing);
+
+/* The same for opening a file: code when what stands there is not a regular
+ * file. */
+int trouble_file(struct fault *f, enum fault_code code, int err,
+	const char *object, const char *doing);
+
+/* io_open_regular or io_read_file met something that is no regular file. */
+bool trouble_no_file(int err);
 
 #endif

@@ -28,11 +28,11 @@ read_file(int storefd, uint8_t *p, size_t *n, struct fault *f)
 	uint64_t size;
 	int err;
 
-	fd = io_openat(storefd, NAME, O_RDONLY | O_NOFOLLOW, 0);
+	fd = io_open_regular(storefd, NAME, O_RDONLY, 0);
 	if (fd == -ENOENT)
 		return fault_set(f, FAULT_KEY_MISSING, NAME, NULL);
 	if (fd < 0)
-		return trouble_io(f, fd, NAME, "opening");
+		return trouble_file(f, FAULT_KEY_DAMAGED, fd, NAME, "opening");
 	err = io_file_size(fd, &size);
 	if (err == 0 && fstat(fd, &sb) < 0)
 		err = -errno;

@@ -22,6 +22,7 @@
 #include "keys/secmem.h"
 #include "keys/sign.h"
 #include "store/layout.h"
+#include "store/room.h"
 #include "store/trouble.h"
 #include "util/io.h"
 #include "util/mem.h"
@@ -41,8 +42,7 @@ take_lock(struct writer *w, struct fault *f)
 	err = io_mkdirat(dirfd, LAYOUT_RUN, 0700);
 	if (err < 0 && err != -EEXIST)
 		return trouble_io(f, err, LAYOUT_RUN, "making the folder");
-	w->lockfd = io_openat(
-		dirfd, LAYOUT_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	w->lockfd = io_open_regular(dirfd, LAYOUT_LOCK, O_RDWR | O_CREAT, 0600);
 	if (w->lockfd < 0)
 		return trouble_io(f, w->lockfd, LAYOUT_LOCK, "opening");
 	if (flock(w->lockfd, LOCK_EX | LOCK_NB) == 0)
@@ -61,6 +61,9 @@ open_locked(const char *dir, struct writer *w, struct fault *f)
 
 	/* A folder that is no store gets no lock file. */
 	err = store_open(dir, &w->st, f);
+	/* Before anything is changed. */
+	if (err == 0)
+		err = room_check(store_dirfd(w->st), f);
 	if (err == 0)
 		err = take_lock(w, f);
 	if (err < 0)

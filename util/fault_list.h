@@ -61,6 +61,8 @@ X(MANIFEST_MISSING, "manifest-missing", ENODATA, \
 	"other snapshots are unharmed; put the file back from a copy") \
 X(MANIFEST_FOREIGN, "manifest-foreign", EXDEV, \
 	"it was not read; move the file out of this store") \
+X(LEFTOVER, "leftover", ESTALE, \
+	"of a pull that was cut off, or of an older ledger put back; it may stay") \
 X(LEDGER_DAMAGED, "ledger-damaged", EBADMSG, \
 	"packs are untouched; restore the ledger from a copy") \
 X(LEDGER_FOREIGN, "ledger-foreign", EXDEV, \

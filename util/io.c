@@ -339,6 +339,31 @@ io_file_size(int fd, uint64_t *ret_size)
 	return 0;
 }
 
+int
+io_open_regular(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct stat st;
+	int err = 0;
+	int fd = io_openat(
+		dirfd, path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
+
+	/* A socket, a device without a driver, or a FIFO that nobody reads. */
+	if (fd == -ENXIO)
+		return -EINVAL;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		err = -errno;
+	else if (S_ISDIR(st.st_mode))
+		err = -EISDIR;
+	else if (!S_ISREG(st.st_mode))
+		err = -EINVAL;
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
+}
+
 /* Append everything up to the end of fd; expect is only a first guess. */
 static int
 read_to_end(int fd, size_t expect, size_t max, struct buf *b)
@@ -377,11 +402,7 @@ io_read_file(int dirfd, const char *name, size_t max, struct buf *b)
 	uint64_t size;
 	int err;
 
-	fd = io_openat(
-		dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-	/* A socket, or a device without a driver. */
-	if (fd == -ENXIO)
-		return -EINVAL;
+	fd = io_open_regular(dirfd, name, O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
 	err = io_file_size(fd, &size);

@@ -21,6 +21,14 @@
 /* A descriptor, always close-on-exec, that the caller owns. */
 must_check int io_openat(int dirfd, const char *path, int flags, mode_t mode);
 
+/*
+ * The same for what must be a regular file: -ELOOP for a last symbolic link,
+ * -EISDIR for a directory, -EINVAL for anything else. Never blocks, whatever
+ * was put in the file's place; mode counts only with O_CREAT.
+ */
+must_check int io_open_regular(
+	int dirfd, const char *path, int flags, mode_t mode);
+
 /* One read: the bytes read, from 1 to n, or 0 at the end of the file. */
 must_check ssize_t io_read_some(int fd, void *p, size_t n);
 

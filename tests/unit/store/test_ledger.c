@@ -483,6 +483,42 @@ test_names(void)
 	lib_done(&s);
 }
 
+/* The checkpoint alone as it was before: told from what a crash leaves, and
+ * each leaf behind it is taken over. */
+static void
+test_checkpoint_put_back(void)
+{
+	_cleanup_buf_ struct buf old = BUF_INIT, now = BUF_INIT, b = BUF_INIT;
+	struct lib_store s;
+	struct lib_pull p;
+	struct writer *w = NULL;
+	uint64_t leaves;
+
+	lib_make(&s, "put-back");
+	lib_read(s.dir, "ledger/checkpoint", &old);
+	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_pull(w, "a", 1, &leaves, &f)));
+	CHECK(LIB_OK(writer_pull(w, "b", 1, &leaves, &f)));
+	writer_close(w);
+	lib_write(s.dir, "ledger/checkpoint", buf_span(&old));
+	CHECK_EQ(scrub(s.dir, NULL), 1);
+	recover(s.dir, 5);
+	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	lib_pull(&s, w, "src", 1, 3, &p);
+	free(p.chunks);
+	writer_close(w);
+	leaves = leaves_of(s.dir);
+	CHECK(leaves > 5);
+	lib_read(s.dir, "ledger/checkpoint", &now);
+	lib_write(s.dir, "ledger/checkpoint", buf_span(&old));
+	CHECK(scrub(s.dir, NULL) > 0);
+	recover(s.dir, leaves);
+	lib_read(s.dir, "ledger/checkpoint", &b);
+	CHECK(span_eq(buf_span(&b), buf_span(&now)));
+	lib_done(&s);
+}
+
 CHECK_MAIN(TEST(test_tree), TEST(test_torn), TEST(test_torn_twice),
 	TEST(test_taken_over), TEST(test_passed_over), TEST(test_rolled_back),
-	TEST(test_tiles), TEST(test_many), TEST(test_faults), TEST(test_names))
+	TEST(test_tiles), TEST(test_many), TEST(test_faults), TEST(test_names),
+	TEST(test_checkpoint_put_back))

@@ -338,9 +338,98 @@ test_strays(void)
 	lib_copy_tree(folder, path);
 	seen = scrub_clean(s.dir);
 	CHECK_EQ(seen.notes, 1);
-	CHECK_EQ(seen.code, FAULT_PACK_FOREIGN);
+	CHECK_EQ(seen.code, FAULT_LEFTOVER);
 	lib_done(&s);
 	lib_done(&other);
 }
 
-CHECK_MAIN(TEST(test_every_byte), TEST(test_missing), TEST(test_strays))
+/* The whole ledger as it was before a pull: the pull's manifest tells. */
+static void
+test_ledger_put_back(void)
+{
+	char path[LIB_PATH], kept[LIB_PATH];
+	struct lib_store s;
+	struct lib_pull p;
+	struct writer *w = NULL;
+	struct seen seen;
+
+	lib_make(&s, "back");
+	lib_path(path, s.dir, "ledger");
+	lib_path(kept, check_scratch(), "kept");
+	lib_copy_tree(path, kept);
+	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	lib_pull(&s, w, "src", 1, 3, &p);
+	free(p.chunks);
+	writer_close(w);
+	lib_unprotect(s.dir);
+	lib_remove_tree(path);
+	lib_copy_tree(kept, path);
+	seen = scrub(s.dir);
+	CHECK_EQ(seen.findings, 1);
+	CHECK_EQ(seen.notes, 2);
+	CHECK_EQ(seen.code, FAULT_LEDGER_DAMAGED);
+	CHECK(strncmp(seen.object, "manifests/", 10) == 0);
+	lib_done(&s);
+}
+
+/* A FIFO in place of any file is named at once, and nothing waits for it. */
+static void
+fifo(const char *dir, const char *name, bool writes)
+{
+	char path[LIB_PATH], away[LIB_PATH];
+	struct writer *w = NULL;
+	struct seen seen;
+	struct fault fault = {.code = FAULT_NONE};
+
+	lib_path(path, dir, name);
+	lib_path(away, check_scratch(), "away");
+	CHECK(rename(path, away) == 0);
+	CHECK(mkfifo(path, 0600) == 0);
+	alarm(60);
+	seen = scrub(dir);
+	if (!CHECK(seen.findings > 0) || !CHECK(seen.code != FAULT_IO))
+		printf("%s: %s\n", name, fault_name(seen.code));
+	if (writes) {
+		if (writer_open(dir, &w, &fault) == 0)
+			writer_close(w);
+		else if (!CHECK(fault.code != FAULT_IO))
+			printf("%s: %s\n", name, fault_name(fault.code));
+	}
+	alarm(0);
+	CHECK(rename(away, path) == 0);
+}
+
+static void
+test_fifos(void)
+{
+	static const char *const files[] = {"store.conf", "keys/vault",
+		"ledger/checkpoint", "ledger/leaves-00000000", "ledger/hash-0"};
+	static const char *const caches[] = {
+		"cache/index/CURRENT", "cache/stat/CURRENT", "cache/stat/x"};
+	char name[LIB_PATH] = "", path[LIB_PATH];
+	struct writer *w = NULL;
+	struct lib_store s;
+	struct lib_pull p;
+
+	make(&s, &p);
+	for (size_t i = 0; i < array_len(files); i++)
+		fifo(s.dir, files[i], true);
+	first_file(s.dir, "packs", name);
+	fifo(s.dir, name, true);
+	first_file(s.dir, "manifests", name);
+	fifo(s.dir, name, true);
+	for (size_t i = 0; i < array_len(caches); i++) {
+		lib_path(path, s.dir, caches[i]);
+		(void)unlink(path);
+		CHECK(mkfifo(path, 0600) == 0);
+		alarm(60);
+		CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+		writer_close(w);
+		alarm(0);
+	}
+	scrub_clean(s.dir);
+	lib_done(&s);
+}
+
+CHECK_MAIN(TEST(test_every_byte), TEST(test_missing), TEST(test_strays),
+	TEST(test_ledger_put_back), TEST(test_fifos))

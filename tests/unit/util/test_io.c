@@ -431,8 +431,35 @@ replace_follows_no_link(void)
 	CHECK(S_ISREG(st.st_mode));
 }
 
-CHECK_MAIN(TEST(close_on_exec), TEST(full_transfers), TEST(short_transfers),
-	TEST(interrupted_calls), TEST(gather), TEST(through_a_pipe),
-	TEST(names), TEST(read_file_limits), TEST(read_file_kinds),
-	TEST(replace_fails_at_each_call), TEST(replace_killed_at_each_call),
-	TEST(replace_names_and_modes), TEST(replace_follows_no_link))
+static void
+only_regular_files(void)
+{
+	_cleanup_close_ int dir = scratch_fd();
+	int fd;
+
+	put_file(dir, "plain", OLD);
+	CHECK_EQ(mkfifoat(dir, "fifo", 0600), 0);
+	CHECK_EQ(mkdirat(dir, "folder", 0700), 0);
+	CHECK_EQ(symlinkat("plain", dir, "link"), 0);
+	alarm(60);
+	fd = io_open_regular(dir, "plain", O_RDONLY, 0);
+	CHECK(fd >= 0);
+	close(fd);
+	fd = io_open_regular(dir, "made", O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_EQ(io_open_regular(dir, "none", O_RDONLY, 0), -ENOENT);
+	CHECK_EQ(io_open_regular(dir, "fifo", O_RDONLY, 0), -EINVAL);
+	CHECK_EQ(io_open_regular(dir, "fifo", O_WRONLY, 0), -EINVAL);
+	CHECK_EQ(io_open_regular(dir, "fifo", O_RDWR, 0), -EINVAL);
+	CHECK_EQ(io_open_regular(dir, "folder", O_RDONLY, 0), -EISDIR);
+	CHECK_EQ(io_open_regular(dir, "link", O_RDONLY, 0), -ELOOP);
+	alarm(0);
+}
+
+CHECK_MAIN(TEST(only_regular_files), TEST(close_on_exec), TEST(full_transfers),
+	TEST(short_transfers), TEST(interrupted_calls), TEST(gather),
+	TEST(through_a_pipe), TEST(names), TEST(read_file_limits),
+	TEST(read_file_kinds), TEST(replace_fails_at_each_call),
+	TEST(replace_killed_at_each_call), TEST(replace_names_and_modes),
+	TEST(replace_follows_no_link))
