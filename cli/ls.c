@@ -151,14 +151,10 @@ ls_main(int argc, char **argv, struct fault *f)
 		.operand_name = "SNAPSHOT"};
 	int r;
 
-	r = options_read(&o, argc, argv, f);
-	if (r == OPTIONS_HELP)
-		return READ_HELP;
-	if (r == OPTIONS_GIVEN)
-		r = options_store(&q.store, f);
-	if (r == 0)
-		r = session_open(
-			q.store, passphrase_file(q.file), CACHE, &s, f);
+	r = read_options(&o, argc, argv, &q.store, f);
+	if (r != 0)
+		return r;
+	r = session_open(q.store, passphrase_file(q.file), CACHE, &s, f);
 	if (r == 0)
 		r = list(&s, &q, f);
 	return r < 0 ? r : STATUS_DONE;

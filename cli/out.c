@@ -18,12 +18,6 @@ out_verb(const char *name)
 	verb = name;
 }
 
-const char *
-out_verb_peek(void)
-{
-	return verb;
-}
-
 int
 out_fail(const struct fault *f)
 {

@@ -14,7 +14,6 @@
 
 /* "muniment VERB: ", set once at the start of the program; never freed. */
 void out_verb(const char *verb);
-const char *out_verb_peek(void);
 
 /* Print the failure as one line on stderr; returns enum status. */
 int out_fail(const struct fault *f);

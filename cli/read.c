@@ -27,6 +27,17 @@ static const struct read_verb table[] = {
 	{"verify", verify_main},
 };
 
+int
+read_options(const struct options *o, int argc, char **argv, const char **store,
+	struct fault *f)
+{
+	int r = options_read(o, argc, argv, f);
+
+	if (r == OPTIONS_HELP)
+		return READ_HELP;
+	return r < 0 ? r : options_store(store, f);
+}
+
 static int
 run(const struct read_verb *v, int argc, char **argv)
 {

@@ -74,8 +74,8 @@ tell_problem(void *ctx, struct span path, const struct fault *why)
 static void
 tell_progress(void *ctx, const struct restore_progress *p)
 {
-	const struct eta e = {p->entries, p->entries_total, p->bytes,
-		p->bytes_total};
+	const struct eta e = {
+		p->entries, p->entries_total, p->bytes, p->bytes_total};
 	char done[OUT_BYTES], total[OUT_BYTES], eta[ETA_TEXT];
 	struct told *t = ctx;
 

@@ -107,13 +107,10 @@ snapshots_main(int argc, char **argv, struct fault *f)
 	const struct options o = {.row = row, .rows = array_len(row)};
 	int r;
 
-	r = options_read(&o, argc, argv, f);
-	if (r == OPTIONS_HELP)
-		return READ_HELP;
-	if (r == OPTIONS_GIVEN)
-		r = options_store(&store, f);
-	if (r == 0)
-		r = catalog_open(store, passphrase_file(file), &c, f);
+	r = read_options(&o, argc, argv, &store, f);
+	if (r != 0)
+		return r;
+	r = catalog_open(store, passphrase_file(file), &c, f);
 	if (r < 0)
 		return r;
 	if (!c.named)

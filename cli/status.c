@@ -198,10 +198,6 @@ status_main(int argc, char **argv, struct fault *f)
 	const struct options o = {.row = row, .rows = array_len(row)};
 	int r;
 
-	r = options_read(&o, argc, argv, f);
-	if (r == OPTIONS_HELP)
-		return READ_HELP;
-	if (r == OPTIONS_GIVEN)
-		r = options_store(&store, f);
-	return r < 0 ? r : run(store, passphrase_file(file), as_json, f);
+	r = read_options(&o, argc, argv, &store, f);
+	return r != 0 ? r : run(store, passphrase_file(file), as_json, f);
 }

@@ -297,10 +297,6 @@ verify_main(int argc, char **argv, struct fault *f)
 	const struct options o = {.row = row, .rows = array_len(row)};
 	int r;
 
-	r = options_read(&o, argc, argv, f);
-	if (r == OPTIONS_HELP)
-		return READ_HELP;
-	if (r == OPTIONS_GIVEN)
-		r = options_store(&q.store, f);
-	return r < 0 ? r : run(&q, f);
+	r = read_options(&o, argc, argv, &q.store, f);
+	return r != 0 ? r : run(&q, f);
 }

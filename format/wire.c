@@ -111,12 +111,6 @@ wire_frame_open(struct buf *b, enum wire_type type, size_t n, struct wcur *w)
 	return 0;
 }
 
-struct span
-wire_frame_payload(const struct wcur *w)
-{
-	return span_of(w->p + WIRE_HEAD_SIZE, w->at - WIRE_HEAD_SIZE);
-}
-
 void
 wire_get_at(struct rcur *r, struct wire_at *ret)
 {

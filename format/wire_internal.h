@@ -14,9 +14,6 @@
 must_check int wire_frame_open(
 	struct buf *b, enum wire_type type, size_t n, struct wcur *w);
 
-/* The payload written so far. */
-struct span wire_frame_payload(const struct wcur *w);
-
 /* u32 batch, u16 entry, u16 zero. */
 void wire_get_at(struct rcur *r, struct wire_at *ret);
 void wire_put_at(struct wcur *w, struct wire_at at);

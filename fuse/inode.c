@@ -444,28 +444,6 @@ inode_sums(struct inodes *in, uint64_t *bytes, uint64_t *entries)
 
 /* ---- attributes ---- */
 
-static mode_t
-type_of(enum file_kind kind)
-{
-	switch (kind) {
-	case FILE_DIRECTORY:
-		return S_IFDIR;
-	case FILE_SYMLINK:
-		return S_IFLNK;
-	case FILE_FIFO:
-		return S_IFIFO;
-	case FILE_SOCKET:
-		return S_IFSOCK;
-	case FILE_CHAR:
-		return S_IFCHR;
-	case FILE_BLOCK:
-		return S_IFBLK;
-	case FILE_REGULAR:
-	default:
-		return S_IFREG;
-	}
-}
-
 /*
  * One number for all names of an inode. The snapshot's slot goes in: what was
  * one inode on two nights is not one file here.
@@ -511,7 +489,7 @@ attr_of_place(const struct inode *inode, struct stat *st)
 {
 	const struct dirent_rec *e = &inode->place.entry;
 
-	st->st_mode = type_of(e->kind) | e->mode;
+	st->st_mode = place_type(e->kind) | e->mode;
 	st->st_uid = e->user;
 	st->st_gid = e->group;
 	st->st_size = (off_t)(e->size > INT64_MAX ? INT64_MAX : e->size);

@@ -45,22 +45,26 @@ location_free(struct location *l)
 	*l = (struct location){NULL, NULL};
 }
 
+/* What follows outer in inner, which lies in it or is it; else NULL. */
+static const char *
+below(const char *outer, const char *inner)
+{
+	size_t n = strcmp(outer, "/") == 0 ? 0 : strlen(outer);
+
+	if (strncmp(inner, outer, n) != 0 ||
+		(inner[n] != '/' && inner[n] != '\0'))
+		return NULL;
+	return inner + n;
+}
+
 int
 location_exclude(const struct location *l, const char *store, struct buf *out)
 {
-	_cleanup_free_ char *real = NULL;
-	const char *p;
-	size_t n;
+	_cleanup_free_ char *real =
+		l->host == NULL ? realpath(store, NULL) : NULL;
+	const char *p = real == NULL ? NULL : below(l->path, real);
 
-	if (l->host != NULL)
-		return 0;
-	real = realpath(store, NULL);
-	if (real == NULL)
-		return 0;
-	n = strcmp(l->path, "/") == 0 ? 0 : strlen(l->path);
-	if (strncmp(real, l->path, n) != 0 || real[n] != '/')
-		return 0;
-	for (p = real + n; *p != '\0'; p++)
+	for (; p != NULL && *p != '\0'; p++)
 		if ((strchr("*?[]\\!#", *p) != NULL &&
 			    buf_u8(out, '\\') != 0) ||
 			buf_u8(out, (uint8_t)*p) != 0)
@@ -71,17 +75,10 @@ location_exclude(const struct location *l, const char *store, struct buf *out)
 int
 location_outside(const struct location *l, const char *store, struct fault *f)
 {
-	_cleanup_free_ char *real = NULL;
-	size_t n;
+	_cleanup_free_ char *real =
+		l->host == NULL ? realpath(store, NULL) : NULL;
 
-	if (l->host != NULL)
-		return 0;
-	real = realpath(store, NULL);
-	if (real == NULL)
-		return 0;
-	n = strlen(real);
-	if (strncmp(l->path, real, n) != 0 ||
-		(l->path[n] != '/' && l->path[n] != '\0'))
+	if (real == NULL || below(real, l->path) == NULL)
 		return 0;
 	return fault_set(f, FAULT_USAGE, l->path, "it lies in the store");
 }

@@ -28,7 +28,7 @@ struct peer {
 	const volatile bool *stop; /* set by a signal: -ECANCELED */
 };
 
-/* Bytes that the agent may send unasked; half of it is given back at a time. */
+/* Bytes that the agent may send unasked; a quarter is given back at a time. */
 #define PEER_CREDIT (8u * 1024u * 1024u)
 
 /* Answers that may wait for an agent that does not read them: many times what

@@ -274,32 +274,12 @@ make_symlink(struct run *run, const struct dir *dir, const struct item *item,
 	return 0;
 }
 
-static mode_t
-type_of(enum file_kind kind)
-{
-	switch (kind) {
-	case FILE_FIFO:
-		return S_IFIFO;
-	case FILE_SOCKET:
-		return S_IFSOCK;
-	case FILE_CHAR:
-		return S_IFCHR;
-	case FILE_BLOCK:
-		return S_IFBLK;
-	case FILE_REGULAR:
-	case FILE_DIRECTORY:
-	case FILE_SYMLINK:
-	default:
-		return S_IFREG;
-	}
-}
-
 static int
 make_special(struct run *run, const struct dir *dir, const struct item *item,
 	struct restore_report *did, struct fault *f)
 {
 	const struct dirent_rec *e = &item->place.entry;
-	mode_t mode = type_of(e->kind) | MODE_NEW;
+	mode_t mode = place_type(e->kind) | MODE_NEW;
 	dev_t dev = makedev(e->major, e->minor);
 	int err;
 
@@ -440,8 +420,7 @@ make_member(struct run *run, const struct dir *dir, const struct item *item,
 	uint8_t group[16];
 
 	place_link_group(&item->place, group);
-	switch (links_ask(
-		run->links, group, item->place.entry.links, &path)) {
+	switch (links_ask(run->links, group, item->place.entry.links, &path)) {
 	case LINKS_FIRST:
 		return make_first(run, dir, item, did, f);
 	case LINKS_NEXT:

@@ -510,15 +510,3 @@ ledger_size(const struct ledger *l)
 {
 	return l->size;
 }
-
-const struct root *
-ledger_root_peek(const struct ledger *l)
-{
-	return &l->root;
-}
-
-bool
-ledger_tiles_lost(const struct ledger *l)
-{
-	return l->computed != NULL;
-}

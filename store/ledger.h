@@ -34,10 +34,6 @@ ledger_closep(struct ledger **l)
 }
 
 uint64_t ledger_size(const struct ledger *l);
-const struct root *ledger_root_peek(const struct ledger *l);
-
-/* Were the hash tiles found to be damaged? */
-bool ledger_tiles_lost(const struct ledger *l);
 
 /* The proven hash of leaf n, below the size. */
 must_check int ledger_hash(

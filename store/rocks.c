@@ -219,12 +219,6 @@ rocks_put(struct rocks *r, struct span key, struct span value)
 		(const char *)value.p, value.n);
 }
 
-void
-rocks_delete(struct rocks *r, struct span key)
-{
-	rocksdb_writebatch_delete(r->batch, (const char *)key.p, key.n);
-}
-
 int
 rocks_write(struct rocks *r)
 {

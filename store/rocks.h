@@ -43,7 +43,6 @@ must_check int rocks_get(struct rocks *r, struct span key, struct buf *out);
 
 /* Collect; then write all that was collected, or nothing of it. */
 void rocks_put(struct rocks *r, struct span key, struct span value);
-void rocks_delete(struct rocks *r, struct span key);
 must_check int rocks_write(struct rocks *r);
 
 /* Forget what was collected. */

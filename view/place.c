@@ -2,6 +2,7 @@
 #include "view/place.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "format/field.h"
 #include "view/place_internal.h"
@@ -327,4 +328,26 @@ place_attrs(struct view_snap *s, const struct place *p, struct view_object *o,
 			&p->attrs, f, "the attribute set does not read");
 	}
 	return 0;
+}
+
+mode_t
+place_type(enum file_kind kind)
+{
+	switch (kind) {
+	case FILE_DIRECTORY:
+		return S_IFDIR;
+	case FILE_SYMLINK:
+		return S_IFLNK;
+	case FILE_FIFO:
+		return S_IFIFO;
+	case FILE_SOCKET:
+		return S_IFSOCK;
+	case FILE_CHAR:
+		return S_IFCHR;
+	case FILE_BLOCK:
+		return S_IFBLK;
+	case FILE_REGULAR:
+	default:
+		return S_IFREG;
+	}
 }

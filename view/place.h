@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "format/attrs.h"
 #include "format/directory.h"
@@ -138,6 +139,9 @@ must_check int place_link(struct view_snap *s, const struct place *p,
  */
 must_check int place_owner(struct view_snap *s, const struct place *p,
 	enum owner_kind kind, struct buf *name, struct fault *f);
+
+/* The type bits of st_mode for a kind. */
+mode_t place_type(enum file_kind kind);
 
 /*
  * What the names of one inode have in common: the source's word for it, as

@@ -54,12 +54,6 @@ view_close(struct view *v)
 	mem_free(v);
 }
 
-struct cache_stats
-view_stats(struct view *v)
-{
-	return cache_stats(v->cache);
-}
-
 /* ---- snapshots ---- */
 
 static struct place
@@ -191,12 +185,6 @@ view_path(const struct view_snap *s, uint32_t i)
 }
 
 /* ---- problems ---- */
-
-uint64_t
-view_problems(const struct view_snap *s)
-{
-	return s->problems;
-}
 
 int
 view_problems_each(

@@ -48,8 +48,6 @@ view_closep(struct view **v)
 }
 #define _cleanup_view_ _cleanup_(view_closep)
 
-struct cache_stats view_stats(struct view *v);
-
 /* An open snapshot: constant once open. */
 struct view_snap;
 
@@ -117,9 +115,6 @@ void view_object_put(struct view_object *o);
 
 /* Reference i < refs of an object. */
 struct ref view_object_ref(const struct view_object *o, uint32_t i);
-
-/* Problems that the pull noted. */
-uint64_t view_problems(const struct view_snap *s);
 
 /*
  * Tell fn each of them until it returns another value than 0, which is then

@@ -287,3 +287,14 @@ lib_pull(struct lib_store *s, struct writer *w, const char *source,
 		     ret->ordinals, 2, &body, &ret->leaf, &id, &f)),
 		"commit");
 }
+
+void
+lib_finding(void *ctx, const struct scrub_finding *finding)
+{
+	char text[FAULT_TEXT_SIZE];
+
+	(void)ctx;
+	fault_text(&finding->fault, text, sizeof(text));
+	if (!finding->harmless)
+		printf("finding: %s\n", text);
+}

@@ -8,6 +8,7 @@
 #include "keys/aead.h"
 #include "keys/id.h"
 #include "keys/ref.h"
+#include "store/scrub.h"
 #include "store/store_write.h"
 #include "tests/lib/check.h"
 #include "util/buf.h"
@@ -90,6 +91,9 @@ void lib_read(const char *dir, const char *name, struct buf *out);
 void lib_write(const char *dir, const char *name, struct span bytes);
 void lib_copy_tree(const char *from, const char *to);
 void lib_remove_tree(const char *dir);
+
+/* A sink for scrubs: prints what is not harmless. */
+void lib_finding(void *ctx, const struct scrub_finding *finding);
 
 /* Print a fault that should not be. */
 __attribute__((unused)) static bool

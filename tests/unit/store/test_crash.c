@@ -64,22 +64,11 @@ killed(struct lib_store *s, unsigned long at)
 	return WIFSIGNALED(status);
 }
 
-static void
-on_finding(void *ctx, const struct scrub_finding *finding)
-{
-	char text[FAULT_TEXT_SIZE];
-
-	(void)ctx;
-	fault_text(&finding->fault, text, sizeof(text));
-	if (!finding->harmless)
-		printf("finding: %s\n", text);
-}
-
 /* What a reader sees at once, before any writer comes. */
 static size_t
 check_reader(struct lib_store *s)
 {
-	static const struct scrub_sink sink = {.finding = on_finding};
+	static const struct scrub_sink sink = {.finding = lib_finding};
 	_cleanup_snapshots_ struct snapshot_list list = {NULL, 0};
 	_cleanup_store_ struct store *st = NULL;
 	struct scrub_result r = {.findings = 99};

@@ -18,22 +18,11 @@
 
 #define LEAVES "ledger/leaves-00000000"
 
-static void
-count_findings(void *ctx, const struct scrub_finding *finding)
-{
-	char text[FAULT_TEXT_SIZE];
-
-	(void)ctx;
-	fault_text(&finding->fault, text, sizeof(text));
-	if (!finding->harmless)
-		printf("finding: %s\n", text);
-}
-
 /* Findings of a scrub, harmless ones not counted. */
 static uint64_t
 scrub(const char *dir, uint64_t *notes)
 {
-	static const struct scrub_sink sink = {.finding = count_findings};
+	static const struct scrub_sink sink = {.finding = lib_finding};
 	_cleanup_store_ struct store *st = NULL;
 	struct scrub_result r = {.findings = 99};
 
