@@ -97,8 +97,8 @@ create(const char *dir, const struct vault_keys *keys, const uint8_t pk[32],
 	struct store_seed seed = {.keys = keys};
 	int err;
 
-	err = recipient_make(
-		&recipient, &to.pk, to.number, &keys->store, pk, passphrase);
+	err = recipient_make(&recipient, &to.pk, to.number, &keys->store, pk,
+		passphrase, &recipient_cost_default);
 	if (err == 0)
 		err = epoch_make(&epoch, keys->compartment[0], 1, &keys->store,
 			&keys->secret[0], &keys->log_key, &to, 1);

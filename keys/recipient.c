@@ -12,10 +12,10 @@
 #include <sodium.h>
 #include <string.h>
 
-/* 128 MiB and 3 passes: about a third of a second; a thief's guess costs the
- * same, and a small vault host can spare it. */
-#define ARGON_MEMORY (UINT64_C(128) * 1024 * 1024)
-#define ARGON_PASSES 3
+const struct recipient_cost recipient_cost_default = {
+	.memory = UINT64_C(128) * 1024 * 1024,
+	.passes = 3,
+};
 
 struct making {
 	struct key secret;
@@ -39,14 +39,14 @@ public_halves(struct keyblob_recipient *r, struct making *m)
 int
 recipient_make(struct buf *blob, struct public_key *pk, uint32_t number,
 	const struct store_id *store, const uint8_t ledger_pk[32],
-	struct span passphrase)
+	struct span passphrase, const struct recipient_cost *cost)
 {
 	_cleanup_secret_ struct making *m = secmem_alloc(sizeof(*m));
 	struct keyblob_recipient r = {.recipient = number,
 		.kind = KEYBLOB_PASSPHRASE,
 		.store = *store,
-		.memory = ARGON_MEMORY,
-		.passes = ARGON_PASSES};
+		.memory = cost->memory,
+		.passes = cost->passes};
 	uint8_t ad[KEYBLOB_RECIPIENT_AD];
 
 	if (m == NULL)

@@ -14,14 +14,25 @@
 /* Making recipients and epochs: the two acts of a new store. The secrets made
  * here leave this file sealed only. */
 
+/* What a guess of the passphrase costs: Argon2id, RFC 9106. */
+struct recipient_cost {
+	uint64_t memory; /* bytes */
+	uint32_t passes;
+};
+
+/* For people: 128 MiB and 3 passes, about a third of a second. A thief's guess
+ * costs the same, and a small vault host can spare it. */
+extern const struct recipient_cost recipient_cost_default;
+
 /*
- * Make a passphrase recipient: a fresh secret, sealed under Argon2id with
- * 128 MiB and 3 passes. Its blob (docs/format.md 5.2) is appended to blob and
- * its X25519 key left in pk. 0 or -ENOMEM.
+ * Make a passphrase recipient: a fresh secret, sealed under the passphrase at
+ * that cost. Its blob (docs/format.md 5.2) is appended to blob and its X25519
+ * key left in pk. 0 or -ENOMEM.
  */
 must_check int recipient_make(struct buf *blob, struct public_key *pk,
 	uint32_t number, const struct store_id *store,
-	const uint8_t ledger_pk[32], struct span passphrase);
+	const uint8_t ledger_pk[32], struct span passphrase,
+	const struct recipient_cost *cost);
 
 struct epoch_recipient {
 	uint32_t number;

@@ -207,7 +207,9 @@ passphrase_opens_recipient_and_epoch(void)
 	random_bytes(ledger, 32);
 	random_bytes(&compartment, sizeof(compartment));
 	random_bytes(&log, sizeof(log));
-	CHECK_EQ(recipient_make(&blob, &to.pk, 1, &store, ledger, phrase), 0);
+	CHECK_EQ(recipient_make(&blob, &to.pk, 1, &store, ledger, phrase,
+			 &recipient_cost_default),
+		0);
 	CHECK_EQ(recipient_open(&r, buf_span(&blob), span_str("wrong"), &f),
 		-EKEYREJECTED);
 	CHECK_EQ(f.code, FAULT_WRONG_PASSPHRASE);

@@ -59,8 +59,9 @@ make_store(void)
 	k->n = 1;
 	k->compartment[0] = 1;
 	sign_public(pk, &k->ledger_seed);
-	CHECK_EQ(recipient_make(
-			 &blob, &to.pk, 1, &k->store, pk, span_str(PHRASE)),
+	CHECK_EQ(recipient_make(&blob, &to.pk, 1, &k->store, pk,
+			 span_str(PHRASE),
+			 &(struct recipient_cost){1U << 20, 1}),
 		0);
 	CHECK_EQ(epoch_make(&record, 1, 1, &k->store, &k->secret[0],
 			 &k->log_key, &to, 1),

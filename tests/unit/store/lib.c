@@ -125,7 +125,8 @@ lib_make_in(struct lib_store *s, const char *scratch, const char *name)
 	random_bytes(s->keys->secret[0].b, 32);
 	sign_public(pk, &s->keys->ledger_seed);
 	err = recipient_make(&blob, &to.pk, 1, &s->keys->store, pk,
-		span_str("correct horse"));
+		span_str("correct horse"),
+		&(struct recipient_cost){1U << 20, 1});
 	must(err == 0, "recipient");
 	err = epoch_make(&record, 1, 1, &s->keys->store, &s->keys->secret[0],
 		&s->keys->log_key, &to, 1);
