@@ -60,15 +60,18 @@ static ssize_t
 read_piece(int fd, uint8_t *p, size_t n, uint64_t off)
 {
 	ssize_t got;
-	int err;
 
-	err = hook_check_len(HOOK_PREAD, &n);
-	if (err < 0)
-		return err;
-	do
-		got = pread(fd, p, n, (off_t)off);
-	while (got < 0 && errno == EINTR);
-	return got < 0 ? -errno : got;
+	do {
+		size_t len = n;
+
+		got = hook_check_len(HOOK_PREAD, &len);
+		if (got < 0)
+			continue;
+		got = pread(fd, p, len, (off_t)off);
+		if (got < 0)
+			got = -errno;
+	} while (got == -EINTR);
+	return got;
 }
 
 /*

@@ -171,16 +171,21 @@ add(struct names *names, struct bounds *b, const struct dirent64 *e)
 static ssize_t
 next_entries(int fd)
 {
-	size_t n = sizeof(dents);
 	ssize_t got;
-	int err;
 
-	err = hook_check_len(HOOK_READ, &n);
-	if (err < 0)
-		return err;
-	/* Not n: a buffer below one entry's size is an error to the kernel. */
-	got = getdents64(fd, dents, sizeof(dents));
-	return got < 0 ? -errno : got;
+	do {
+		size_t n = sizeof(dents);
+
+		got = hook_check_len(HOOK_READ, &n);
+		if (got < 0)
+			continue;
+		/* Not n: a buffer below one entry's size is an error to the
+		 * kernel. */
+		got = getdents64(fd, dents, sizeof(dents));
+		if (got < 0)
+			got = -errno;
+	} while (got == -EINTR);
+	return got;
 }
 
 static int

@@ -11,17 +11,18 @@ static ssize_t
 write_some(int fd, const uint8_t *p, size_t n)
 {
 	ssize_t put;
-	int err;
 
-	err = hook_check_len(HOOK_WRITE, &n);
-	if (err < 0)
-		return err;
-	do
-		put = write(fd, p, n);
-	while (put < 0 && errno == EINTR);
-	if (put < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	return put;
+	do {
+		size_t len = n;
+
+		put = hook_check_len(HOOK_WRITE, &len);
+		if (put < 0)
+			continue;
+		put = write(fd, p, len);
+		if (put < 0)
+			put = -errno;
+	} while (put == -EINTR);
+	return put == -EAGAIN ? 0 : put;
 }
 
 /*

@@ -142,7 +142,7 @@ static struct span
 parse(struct span line, uint32_t number)
 {
 	const struct span none = {NULL, 0};
-	const uint8_t *end = memchr(line.p, ':', line.n), *p;
+	const uint8_t *end = memchr(line.p, ':', line.n), *p, *digits;
 	uint64_t v = 0;
 	size_t n, left;
 
@@ -154,11 +154,11 @@ parse(struct span line, uint32_t number)
 	if (!p || n == 0 || n > 255 || memchr(line.p, '\0', n) ||
 		memchr(line.p, '\n', n))
 		return none;
-	p++;
+	digits = ++p;
 	end = line.p + line.n;
 	for (; p < end && *p >= '0' && *p <= '9' && v <= UINT32_MAX; p++)
 		v = 10 * v + (uint64_t)(*p - '0');
-	if (p == end || *p != ':' || v != number)
+	if (p == digits || p == end || *p != ':' || v != number)
 		return none;
 	return span_of(line.p, n);
 }

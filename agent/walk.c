@@ -592,11 +592,15 @@ reach_root(struct walk *w, struct draft *d, struct span path)
 		return err;
 	d->name = (const char *)w->root_text.p + at;
 	err = meta_stat(AT_FDCWD, d->name, true, &d->l, &mount);
-	if (err == 0 && d->l.kind == FILE_DIRECTORY) {
+	if (err == 0)
 		d->l.flags = WIRE_ENTRY_FOLLOWS;
-	} else {
+	/* No directory there, nor one behind a link. Any other failure leaves
+	 * open what it is: it must not pass for a folder that is not entered. */
+	if (err == -ENOTDIR || err == -ENOENT || err == -ELOOP) {
 		w->root_text.p[at + path.n] = '\0';
 		err = meta_stat(AT_FDCWD, d->name, false, &d->l, &mount);
+		if (err == 0 && d->l.kind == FILE_DIRECTORY)
+			err = -ESTALE;
 	}
 	d->l.name = span_of(w->root_text.p + at, strlen(d->name));
 	d->type = DT_UNKNOWN;

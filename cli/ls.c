@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/list.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,7 +70,7 @@ tell_walked(void *ctx, struct span path, const struct place *p)
 
 	if (p->entry.kind == FILE_SYMLINK) {
 		err = place_link(l->snap, p, &o, &e.target, l->f);
-		if (err < 0 && err != -ENODATA)
+		if (err < 0)
 			return err;
 	}
 	return tell(l, &e);

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "cli/exit.h"
+#include "cli/out.h"
 #include "cli/verbs.h"
 #include "util/child.h"
 #include "util/esc.h"
-#include "util/mem.h"
 #include "util/span.h"
 
 #ifndef MUNIMENT_VERSION
@@ -66,23 +66,24 @@ help(const char *what)
 static int
 become(const struct verb *v, char **argv)
 {
-	_cleanup_free_ char *name = mem_strdup(v->program);
 	const char *own = strchr(v->program, '-') + 1;
-	char path[PATH_MAX];
+	char path[PATH_MAX], name[32];
 	char **first = strcmp(own, v->name) == 0 ? argv + 1 : argv;
+	struct fault f = {0};
 	int err;
 
 	err = child_find_helper(v->program, path, sizeof(path));
-	if (err == 0 && name) {
+	if (err == 0) {
+		snprintf(name, sizeof(name), "%s", v->program);
 		*first = name;
 		execv(path, first);
 		err = -errno;
 	}
-	fprintf(stderr,
-		"muniment: %s cannot be started: %s; nothing was done, "
-		"it belongs beside muniment [internal]\n",
-		v->program, strerror(name ? -err : ENOMEM));
-	return STATUS_FAILED;
+	out_verb(v->name);
+	fault_errno(&f, err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_INTERNAL, err,
+		v->program,
+		"it belongs beside muniment, and cannot be started");
+	return out_fail(&f);
 }
 
 int

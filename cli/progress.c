@@ -22,6 +22,18 @@ progress_start(struct progress *p)
 }
 
 void
+progress_wait(struct progress *p, const struct fault *busy)
+{
+	if (!p->shown)
+		return;
+	fputs("waiting for ", stderr);
+	out_name(stderr, span_str(busy->object));
+	fputs(": ", stderr);
+	out_name(stderr, span_str(busy->detail));
+	fputc('\n', stderr);
+}
+
+void
 progress_expect(struct progress *p, uint64_t entries, uint64_t bytes)
 {
 	p->entries = entries;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "pull/tree.h"
+#include "util/fault.h"
 #include "util/span.h"
 
 /* Problems that are shown by name. */
@@ -30,6 +31,8 @@ struct progress {
 };
 
 void progress_start(struct progress *p);
+/* A line of its own: who is waited for. */
+void progress_wait(struct progress *p, const struct fault *busy);
 /* What the last snapshot of the source held. */
 void progress_expect(struct progress *p, uint64_t entries, uint64_t bytes);
 /* As struct tree_sink wants them. */

@@ -55,6 +55,7 @@ struct request {
 	struct option_list excludes;
 	bool exclude_caches;
 	bool cross_file_systems;
+	bool wait;
 	bool json;
 };
 
@@ -84,14 +85,33 @@ newest(const struct request *q, struct snapshot *ret)
 	return false;
 }
 
+struct show {
+	const struct request *q;
+	struct progress progress;
+};
+
 static void
-expect(const struct request *q, struct progress *p)
+show_start(struct show *s)
 {
 	struct snapshot last;
 
-	progress_start(p);
-	if (p->shown && newest(q, &last))
-		progress_expect(p, last.body.entries, last.body.bytes);
+	progress_start(&s->progress);
+	if (s->progress.shown && newest(s->q, &last))
+		progress_expect(
+			&s->progress, last.body.entries, last.body.bytes);
+}
+
+/* A pull that had to wait begins when the store is free, and after what
+ * others have pulled meanwhile. */
+static void
+show_wait(void *ctx, const struct fault *busy)
+{
+	struct show *s = ctx;
+
+	if (busy)
+		progress_wait(&s->progress, busy);
+	else
+		show_start(s);
 }
 
 static unsigned int
@@ -107,8 +127,10 @@ workers(void)
 static int
 pull(const struct request *q, struct fault *f)
 {
-	struct progress progress;
-	const struct tree_sink sink = {.ctx = &progress,
+	struct show show = {.q = q};
+	const struct writer_wait wait = {
+		.stop = &stop, .told = show_wait, .ctx = &show};
+	const struct tree_sink sink = {.ctx = &show.progress,
 		.problem = progress_problem,
 		.progress = progress_counts};
 	const struct pull_opts o = {.store = q->store,
@@ -122,15 +144,16 @@ pull(const struct request *q, struct fault *f)
 		.skip_cachedirs = q->exclude_caches,
 		.workers = workers(),
 		.sink = &sink,
-		.stop = &stop};
+		.stop = &stop,
+		.wait = q->wait ? &wait : NULL};
 	struct pull_result result = {0};
 	struct snapshot made;
 	const char *name = "";
 	int err;
 
-	expect(q, &progress);
+	show_start(&show);
 	err = pull_run(&o, &result, f);
-	progress_end(&progress);
+	progress_end(&show.progress);
 	if (err < 0)
 		return err;
 	if (newest(q, &made) && made.number == result.number)
@@ -157,6 +180,7 @@ read_request(struct request *q, int argc, char **argv, struct fault *f)
 		{.name = "cross-file-systems", .flag = &q->cross_file_systems},
 		{.name = "ssh-config", .text = &q->ssh_config},
 		{.name = "agent", .text = &q->agent},
+		{.name = "wait", .flag = &q->wait},
 		{.name = "json", .flag = &q->json},
 	};
 	const struct options o = {.row = row,

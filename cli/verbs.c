@@ -46,6 +46,8 @@ STORE_HELP
 "  --cross-file-systems     enter other file systems that are mounted below\n"
 "  --ssh-config FILE        ssh reads FILE instead of ~/.ssh/config\n"
 "  --agent PATH             the agent's path, where no forced command names it\n"
+"  --wait                   while another pull writes to the store, wait for it;\n"
+"                           else this one is refused\n"
 "  --json                   tell the result as JSON\n"
 "\n"
 "Exit status: 0 done, 1 failed, 2 usage, 3 done, but something could not be\n"
@@ -68,9 +70,9 @@ STORE_HELP
 		"list what a snapshot holds",
 		"ls --store DIR SNAPSHOT[:/PATH]",
 "Lists a directory of a snapshot, or one file: mode, a mark, owner, group, size\n"
-"(of a device its numbers), time, name, link target. The mark is \"!\" where the\n"
-"source could not be read, \"~\" where the file changed meanwhile, \"+\" where\n"
-"there are extended attributes. Unsafe bytes of names stand as \\xNN.\n"
+"(of a device its numbers), time, name, link target. The mark is \"!\" for what\n"
+"could not be read or was not entered, \"~\" for what changed meanwhile, \"+\" for\n"
+"extended attributes. Unsafe bytes of names stand as \\xNN.\n"
 "\n"
 STORE_HELP
 PASSPHRASE_HELP

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * First every pack once, whoever lists it. Only where that found damage are
- * trees walked: then a file counts as damaged when reading it says so, so
- * that nobody mourns a file whose pack is damaged elsewhere.
+ * First every pack once, whoever lists it, and every reference once. Only where
+ * that found damage are trees walked: then a file counts as damaged when
+ * reading it says so, so that nobody mourns a file whose pack is damaged
+ * elsewhere.
  */
 
 #include <errno.h>
@@ -49,7 +50,8 @@ struct data {
 	struct verify *v;
 	struct session *session;
 	struct ordinals seen, damaged;
-	bool any;
+	struct audit_met met;
+	bool any, no_memory;
 	/* While a snapshot is walked. */
 	const struct snapshot *snapshot;
 	struct view_snap *snap;
@@ -109,6 +111,33 @@ audit_packs(struct data *d, struct fault *f)
 	d->v->objects += sum.objects;
 	d->v->object_bytes += sum.bytes;
 	return 0;
+}
+
+/* ---- references ---- */
+
+/* A whole object that is not where it is looked for: whoever put it there was
+ * wrong about its place. Told once for each pack. */
+static void
+on_bad_reference(void *ctx, const struct ref *ref, const struct fault *why)
+{
+	struct data *d = ctx;
+
+	if (has(&d->damaged, ref->addr.ordinal))
+		return;
+	tell(d, why);
+	d->any = true;
+	d->no_memory |= add(&d->damaged, ref->addr.ordinal) != 0;
+}
+
+static int
+audit_snapshot(struct data *d, struct fault *f)
+{
+	int err = audit_packs(d, f);
+
+	if (err == 0)
+		err = audit_references(
+			d->snap, &d->met, on_bad_reference, d, f);
+	return err == 0 && d->no_memory ? out_of_memory(f) : err;
 }
 
 /* ---- files ---- */
@@ -177,8 +206,7 @@ read_rest(struct data *d, const struct place *p, struct fault *why)
 	if (p->entry.kind == FILE_SYMLINK &&
 		has(&d->damaged, p->content.addr.ordinal))
 		err = place_link(d->snap, p, &target, &span, why);
-	if ((err == 0 || err == -ENODATA) &&
-		(p->entry.flags & DIRENT_ATTRS) != 0 &&
+	if (err == 0 && (p->entry.flags & DIRENT_ATTRS) != 0 &&
 		has(&d->damaged, p->attrs.addr.ordinal))
 		err = place_attrs(d->snap, p, &set, &attrs, why);
 	return err;
@@ -266,9 +294,10 @@ verify_data(struct verify *v, struct session *s, struct fault *f)
 	struct data d = {.v = v, .session = s};
 	int err;
 
-	err = each_snapshot(&d, audit_packs, true, f);
+	err = each_snapshot(&d, audit_snapshot, true, f);
 	if (err == 0 && d.any)
 		err = each_snapshot(&d, name_files, false, f);
+	audit_met_free(&d.met);
 	mem_free(d.seen.bits);
 	mem_free(d.damaged.bits);
 	return err;

@@ -19,7 +19,10 @@
  */
 must_check int detach_fork(const char *point, int *ret);
 
-/* The mount answers: leave the terminal, tell the parent. */
-void detach_ready(int fd);
+/*
+ * The mount answers: tell the parent, leave the terminal. A negative errno when
+ * the parent cannot be told: it then waits for this process to end.
+ */
+must_check int detach_ready(int fd);
 
 #endif

@@ -132,7 +132,7 @@ prepare_memory(struct fault *f)
 				     "[memory-lock]\n");
 		return 0;
 	}
-	return err < 0 ? fault_errno(f, FAULT_MEMORY_LOCK, err, "keys",
+	return err < 0 ? fault_errno(f, FAULT_NO_MEMORY, err, "keys",
 				 "there is no memory for them")
 		       : 0;
 }
@@ -218,23 +218,38 @@ mount_session(struct mount *m, const char *point, struct fault *f)
 	return se;
 }
 
+/* Into the background, if we are to go there. */
 static int
-serve(struct mount *m, const char *point, int ready, struct fault *f)
+get_ready(const char *point, int *ready, struct fault *f)
 {
-	struct fuse_loop_config *config;
+	int err;
+
+	if (*ready < 0)
+		return 0;
+	err = detach_ready(take_fd(ready));
+	if (err < 0)
+		return fault_errno(f, FAULT_MOUNT_FAILED, err, point,
+			"nobody can be told of it");
+	openlog(NAME, LOG_PID, LOG_DAEMON);
+	to_syslog = true;
+	return 0;
+}
+
+static int
+serve(struct mount *m, const char *point, int *ready, struct fault *f)
+{
+	struct fuse_loop_config *config = NULL;
 	struct fuse_session *se;
 	int r;
 
 	se = mount_session(m, point, f);
 	if (!se)
 		return -EIO;
-	if (ready >= 0) {
-		openlog(NAME, LOG_PID, LOG_DAEMON);
-		to_syslog = true;
-		detach_ready(ready);
-	}
-	config = fuse_loop_cfg_create();
-	r = config ? fuse_session_loop_mt(se, config) : -ENOMEM;
+	r = get_ready(point, take_fd(ready), f);
+	if (r == 0)
+		config = fuse_loop_cfg_create();
+	if (r == 0)
+		r = config ? fuse_session_loop_mt(se, config) : -ENOMEM;
 	fuse_loop_cfg_destroy(config);
 	fuse_session_unmount(se);
 	fuse_remove_signal_handlers(se);
@@ -245,7 +260,7 @@ serve(struct mount *m, const char *point, int ready, struct fault *f)
 
 /* Unlock and serve; threads start only here, behind the fork. */
 static int
-run(const struct options *o, const char *point, int ready, struct fault *f)
+run(const struct options *o, const char *point, int *ready, struct fault *f)
 {
 	_cleanup_session_ struct session s = SESSION_NONE;
 	struct mount m = {.complain = complain};
@@ -276,9 +291,10 @@ int
 main(int argc, char **argv)
 {
 	_cleanup_free_ char *point = NULL;
+	_cleanup_close_ int ready = -1;
 	struct options o = {0};
 	struct fault f = {0};
-	int err, ready = -1;
+	int err;
 
 	(void)mallopt(M_ARENA_MAX, ARENAS);
 	if (parse(argc, argv, &o, &f) < 0) {
@@ -297,7 +313,7 @@ main(int argc, char **argv)
 				"no process can be started");
 	}
 	if (err == 0)
-		err = run(&o, point, ready, &f);
+		err = run(&o, point, &ready, &f);
 	if (err < 0) {
 		print_fault(&f);
 		return EXIT_FAILURE;

@@ -160,7 +160,11 @@ op_readlink(fuse_req_t req, fuse_ino_t ino)
 	}
 	err = place_link(inode.snap, &inode.place, &o, &span, &f);
 	if (err < 0) {
-		reply_fault(req, err == -ENODATA ? -EIO : err, &f);
+		reply_fault(req, err, &f);
+		return;
+	}
+	if (span.n == 0) {
+		fuse_reply_err(req, EIO);
 		return;
 	}
 	memcpy(target, span.p, span.n);

@@ -301,14 +301,14 @@ file_end(struct file_builder *b, struct file_content *ret, struct fault *f)
 }
 
 enum cutter
-file_cutter(struct span name, uint64_t size)
+file_cutter(struct span name, uint64_t size, uint32_t links)
 {
 	static const char *const suffixes[] = {".img", ".raw", ".qcow2",
 		".vmdk", ".vdi", ".vhd", ".vhdx", ".ibd", ".mdf", ".ldf",
 		".sqlite", ".sqlite3", ".db", ".mdb", ".edb", ".pst"};
 	size_t i, n;
 
-	if (size <= CUT_MAX)
+	if (size <= CUT_MAX || links > 1)
 		return CUTTER_CONTENT;
 	for (i = 0; i < array_len(suffixes); i++) {
 		n = strlen(suffixes[i]);

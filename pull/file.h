@@ -46,7 +46,8 @@ struct file_content {
 must_check int file_end(
 	struct file_builder *b, struct file_content *ret, struct fault *f);
 
-/* The cutter of a file that is pulled for the first time. */
-enum cutter file_cutter(struct span name, uint64_t size);
+/* The cutter of a file. Of one with several names it must not depend on the
+ * name: readers take for one file only what has one content. */
+enum cutter file_cutter(struct span name, uint64_t size, uint32_t links);
 
 #endif

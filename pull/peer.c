@@ -53,15 +53,19 @@ died(struct fault *f)
 }
 
 /* Write what fits. An agent that reads no more may have said all it had to
- * say: whether that was enough is decided by reading to the end. */
-static void
-send_some(struct peer *p)
+ * say: whether that was enough is decided by reading to the end. One that still
+ * reads would wait for what could not be written. */
+static int
+send_some(struct peer *p, struct fault *f)
 {
 	ssize_t n;
 
 	n = write(p->out, p->output.p + p->sent, p->output.n - p->sent);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return 0;
+	if (n < 0 && errno != EPIPE && errno != ECONNRESET)
+		return fault_errno(f, FAULT_AGENT_DIED, -errno, "agent",
+			"the connection cannot be written");
 	if (n < 0)
 		p->deaf = true;
 	else
@@ -70,6 +74,7 @@ send_some(struct peer *p)
 		buf_clear(&p->output);
 		p->sent = 0;
 	}
+	return 0;
 }
 
 /* Read what there is. */
@@ -89,7 +94,10 @@ receive_some(struct peer *p, struct fault *f)
 	n = io_read_some(p->in, p->input.p + p->input.n, READ_SIZE);
 	if (n == -EAGAIN)
 		return 0;
-	if (n <= 0)
+	if (n < 0)
+		return fault_errno(f, FAULT_AGENT_DIED, (int)n, "agent",
+			"the connection cannot be read");
+	if (n == 0)
 		return died(f);
 	p->input.n += (size_t)n;
 	return 0;
@@ -121,8 +129,9 @@ exchange(struct peer *p, struct fault *f)
 		return fault_set(f, FAULT_AGENT_DIED, "agent",
 			"it has been silent for %d minutes",
 			PEER_SILENCE_MS / 60000);
-	if (fds[1].revents != 0)
-		send_some(p);
+	r = fds[1].revents != 0 ? send_some(p, f) : 0;
+	if (r != 0)
+		return r;
 	return fds[0].revents != 0 ? receive_some(p, f) : 0;
 }
 

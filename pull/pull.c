@@ -283,9 +283,11 @@ run(struct run *u, struct pull_result *ret, struct fault *f)
 {
 	int r;
 
-	r = writer_open(u->o->store, &u->w, f);
+	r = writer_open_wait(u->o->store, u->o->wait, &u->w, f);
 	if (r != 0)
 		return r;
+	u->started = clock_wall();
+	u->started_mono = clock_mono_ns();
 	r = greet(u, f);
 	if (r == 0)
 		r = run_tree(u, f);
@@ -299,9 +301,7 @@ run(struct run *u, struct pull_result *ret, struct fault *f)
 int
 pull_run(const struct pull_opts *o, struct pull_result *ret, struct fault *f)
 {
-	struct run u = {.o = o,
-		.started = clock_wall(),
-		.started_mono = clock_mono_ns()};
+	struct run u = {.o = o};
 	struct fault own = {0};
 	int r;
 

@@ -28,7 +28,8 @@ struct pull_opts {
 	bool skip_cachedirs;
 	unsigned int workers;
 	const struct tree_sink *sink;
-	const volatile bool *stop; /* set by a signal */
+	const volatile bool *stop;	/* set by a signal */
+	const struct writer_wait *wait; /* NULL: a busy store is refused */
 };
 
 struct pull_result {
@@ -44,10 +45,11 @@ struct pull_result {
 };
 
 /*
- * Run it. 0 for a snapshot, complete or not. On failure no snapshot is
- * visible; what was read so far is sealed where the store is not at fault, so
- * that the next pull need not read it again. Faults: source-name,
- * source-missing, those of the store, the transport and the agent.
+ * Run it. 0 for a snapshot, complete or not, of the time at which the store
+ * was open. On failure no snapshot is visible; what was read so far is sealed
+ * where the store is not at fault, so that the next pull need not read it
+ * again. Faults: source-name, source-missing, those of the store, the
+ * transport and the agent.
  */
 must_check int pull_run(
 	const struct pull_opts *o, struct pull_result *ret, struct fault *f);

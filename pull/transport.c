@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define AGENT "muniment-agent"
-/* How long ssh may take to say why it ended. */
+/* How long ssh or an agent may take to say why it ended. */
 #define LAST_WORDS_MS 2000
 
 /* Room for a burst of the agent's output, so that it seldom waits. */
@@ -28,35 +28,57 @@ widen(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
+/* What the child says on stderr: *ret is its end. */
+static int
+open_said(struct transport *t, const char *who, int *ret, struct fault *f)
+{
+	int said[2];
+
+	if (pipe2(said, O_CLOEXEC | O_NONBLOCK) != 0)
+		return fault_errno(f, FAULT_IO, -errno, who, "pipe");
+	t->err = said[0];
+	*ret = said[1];
+	return 0;
+}
+
 static int
 start_local(
 	struct transport *t, const struct transport_opts *o, struct fault *f)
 {
 	char path[PATH_MAX];
 	char *argv[] = {(char[]){AGENT}, NULL};
-	_cleanup_close_ int theirs = -1;
+	_cleanup_close_ int theirs = -1, err = -1;
 	struct child_opts c = {
 		.path = path, .argv = argv, .die_with_parent = true, .maps = 3};
-	int pair[2], r;
+	int pair[2], r = 0;
 
 	if (o->agent != NULL)
 		c.path = o->agent;
-	else if (child_find_helper(AGENT, path, sizeof(path)) != 0)
+	else
+		r = child_find_helper(AGENT, path, sizeof(path));
+	if (r == -ENOENT)
 		return fault_set(f, FAULT_AGENT_MISSING, AGENT,
 			"it is not beside this program");
+	if (r != 0)
+		return fault_errno(f, FAULT_IO, r, AGENT, "looking for it");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return fault_errno(f, FAULT_IO, -errno, AGENT, "socketpair");
 	t->in = t->out = pair[0];
 	theirs = pair[1];
 	widen(pair[0]);
 	widen(pair[1]);
+	r = open_said(t, AGENT, &err, f);
+	if (r != 0)
+		return r;
 	c.map[0] = (struct child_map){theirs, 0};
 	c.map[1] = (struct child_map){theirs, 1};
-	c.map[2] = (struct child_map){2, 2};
+	c.map[2] = (struct child_map){err, 2};
 	r = child_spawn(&c, &t->child);
-	if (r != 0)
+	if (r == -EAGAIN || r == -ENOMEM)
+		return fault_errno(f, FAULT_NO_MEMORY, r, c.path, "start");
+	if (r == -ENOENT || r == -EACCES || r == -ENOEXEC)
 		return fault_errno(f, FAULT_AGENT_MISSING, r, c.path, "start");
-	return 0;
+	return r != 0 ? fault_errno(f, FAULT_IO, r, c.path, "start") : 0;
 }
 
 /* The AEAD AES ciphers first: twice the speed of ssh's default choice. */
@@ -106,7 +128,7 @@ start_ssh(struct transport *t, const struct transport_opts *o, struct fault *f)
 	const char *argv[array_len(ssh_options) + 8];
 	_cleanup_close_ int in = -1, out = -1, err = -1;
 	struct child_opts c = {.die_with_parent = true, .maps = 3};
-	int to[2], from[2], said[2], r;
+	int to[2], from[2], r;
 
 	ssh_command(argv, o);
 	if (pipe2(to, O_CLOEXEC) != 0)
@@ -117,10 +139,9 @@ start_ssh(struct transport *t, const struct transport_opts *o, struct fault *f)
 		return fault_errno(f, FAULT_IO, -errno, "ssh", "pipe");
 	t->in = from[0];
 	out = from[1];
-	if (pipe2(said, O_CLOEXEC | O_NONBLOCK) != 0)
-		return fault_errno(f, FAULT_IO, -errno, "ssh", "pipe");
-	t->err = said[0];
-	err = said[1];
+	r = open_said(t, "ssh", &err, f);
+	if (r != 0)
+		return r;
 	(void)fcntl(t->in, F_SETPIPE_SZ, 1024 * 1024);
 	c.argv = (char *const *)(uintptr_t)argv;
 	c.map[0] = (struct child_map){in, 0};
@@ -138,16 +159,20 @@ transport_start(
 {
 	int r;
 
-	*t = (struct transport){
-		.child = CHILD_NONE, .in = -1, .out = -1, .err = -1};
+	*t = (struct transport){.child = CHILD_NONE,
+		.local = o->host == NULL,
+		.in = -1,
+		.out = -1,
+		.err = -1};
 	r = o->host == NULL ? start_local(t, o, f) : start_ssh(t, o, f);
 	if (r != 0)
 		transport_end(t, false, NULL);
 	return r;
 }
 
-/* Keep the end of what ssh says. */
-static void
+/* Keep the end of what the child says. False when it did not come to its
+ * end. */
+static bool
 hear(struct transport *t)
 {
 	struct pollfd p = {.fd = t->err, .events = POLLIN};
@@ -157,7 +182,7 @@ hear(struct transport *t)
 	while (poll(&p, 1, LAST_WORDS_MS) > 0) {
 		n = io_read_some(t->err, chunk, sizeof(chunk));
 		if (n <= 0)
-			break;
+			return n == 0;
 		if (t->nsaid + (size_t)n >= sizeof(t->said)) {
 			memmove(t->said, t->said + 256, sizeof(t->said) - 256);
 			t->nsaid = t->nsaid > 256 ? t->nsaid - 256 : 0;
@@ -166,9 +191,10 @@ hear(struct transport *t)
 		t->nsaid += (size_t)n;
 		t->said[t->nsaid] = '\0';
 	}
+	return false;
 }
 
-/* The last line that ssh said, without its newline. */
+/* The last line that was said, without its newline. */
 static const char *
 last_line(struct transport *t)
 {
@@ -187,7 +213,7 @@ explain_ssh(struct transport *t, int status, struct fault *f)
 	const char *last;
 	struct fault told = {0};
 
-	hear(t);
+	(void)hear(t);
 	last = last_line(t);
 	if (strstr(t->said, "Host key verification failed") != NULL)
 		fault_set(&told, FAULT_HOST_KEY_UNKNOWN, "ssh", "%s", last);
@@ -202,11 +228,40 @@ explain_ssh(struct transport *t, int status, struct fault *f)
 	*f = told;
 }
 
-void
-transport_end(struct transport *t, bool failed, struct fault *f)
+/* An agent beside us says why it ends; one that was killed does not. */
+static void
+explain_local(struct transport *t, struct fault *f)
+{
+	struct fault told = {0};
+	bool ended = hear(t);
+	int status = 0;
+
+	if (t->nsaid > 0)
+		fault_set(&told, FAULT_AGENT_DIED, "agent", "%s", last_line(t));
+	else if (ended && child_wait(&t->child, &status) == 0 &&
+		 WIFSIGNALED(status))
+		fault_set(&told, FAULT_AGENT_DIED, "agent",
+			"it was ended by signal %d (%s)", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+	else
+		return;
+	*f = told;
+}
+
+static void
+explain(struct transport *t, struct fault *f)
 {
 	int status = 0;
 
+	if (t->local && f->code == FAULT_AGENT_DIED)
+		explain_local(t, f);
+	else if (!t->local && child_wait(&t->child, &status) == 0)
+		explain_ssh(t, status, f);
+}
+
+void
+transport_end(struct transport *t, bool failed, struct fault *f)
+{
 	if (t->out >= 0 && t->out != t->in)
 		close(t->out);
 	if (t->in >= 0)
@@ -214,10 +269,8 @@ transport_end(struct transport *t, bool failed, struct fault *f)
 	t->in = t->out = -1;
 	if (t->child.pid > 0 && failed && f != NULL && t->err >= 0 &&
 		(f->code == FAULT_AGENT_DIED ||
-			f->code == FAULT_AGENT_PROTOCOL)) {
-		if (child_wait(&t->child, &status) == 0)
-			explain_ssh(t, status, f);
-	}
+			f->code == FAULT_AGENT_PROTOCOL))
+		explain(t, f);
 	child_end(&t->child);
 	if (t->err >= 0)
 		close(t->err);

@@ -15,10 +15,11 @@
  */
 struct transport {
 	struct child child;
+	bool local;
 	int in;		/* from the agent */
 	int out;	/* to it; the same as in for a local one */
-	int err;	/* ssh's messages; -1 for a local agent */
-	char said[512]; /* the end of ssh's messages */
+	int err;	/* messages of ssh, or of a local agent */
+	char said[512]; /* the end of them */
 	size_t nsaid;
 };
 
@@ -28,15 +29,15 @@ struct transport_opts {
 	const char *ssh_config; /* NULL: the caller's own */
 };
 
-/* Faults: agent-missing, ssh-failed. */
+/* Faults: agent-missing, ssh-failed, no-memory, io. */
 must_check int transport_start(
 	struct transport *t, const struct transport_opts *o, struct fault *f);
 
 /*
  * End the connection and the child. When the pull failed because the agent
  * went away, f says that in general: with `failed` the story is told more
- * exactly, from the child's status and from what ssh said (host-key-unknown,
- * ssh-failed, agent-missing, agent-died).
+ * exactly, from the child's status and from what ssh or a local agent said
+ * (host-key-unknown, ssh-failed, agent-missing, agent-died).
  */
 void transport_end(struct transport *t, bool failed, struct fault *f);
 

@@ -180,9 +180,14 @@ take_problem(struct tree *t, struct span payload, struct fault *f)
 		return wrong(f, "a problem of nothing that is under way");
 	if (b->dir == NULL &&
 		(b->entry[p.at.entry].l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
-		return fault_set(f, FAULT_SOURCE_MISSING, t->o->location, "%s",
+		return fault_set(f,
+			p.err == ENOENT || p.err == ENOTDIR
+				? FAULT_SOURCE_MISSING
+				: FAULT_SOURCE_UNREADABLE,
+			t->o->location, "%s",
 			p.err == 0 ? "it cannot be examined"
 				   : strerror((int)p.err));
+	b->entry[p.at.entry].excused = true;
 	return branch_problem(t, b, p.at.entry, p.reason, p.err, f);
 }
 
@@ -264,7 +269,7 @@ file_of(struct tree *t, struct wire_at at)
 	if (e == NULL || e->l.kind != FILE_REGULAR)
 		return NULL;
 	if (!t->in_file)
-		file_begin(t->file, file_cutter(e->l.name, e->l.size));
+		file_begin(t->file, file_cutter(e->l.name, e->l.size, e->l.links));
 	t->in_file = true;
 	return e;
 }
@@ -307,7 +312,7 @@ take_restart(struct tree *t, struct span payload, struct fault *f)
 	if (e == NULL || e->restarted)
 		return wrong(f, "a restart that was not its turn");
 	e->restarted = true;
-	file_begin(t->file, file_cutter(e->l.name, e->l.size));
+	file_begin(t->file, file_cutter(e->l.name, e->l.size, e->l.links));
 	return 0;
 }
 
@@ -365,7 +370,7 @@ static int
 take_batch_done(struct tree *t, struct span payload, struct fault *f)
 {
 	struct batch *b = t->serving;
-	const struct entry *e;
+	struct entry *e;
 	uint32_t number;
 	uint16_t i;
 	int r;
@@ -375,8 +380,10 @@ take_batch_done(struct tree *t, struct span payload, struct fault *f)
 		return wrong(f, "an end of a batch that was not its turn");
 	for (i = 0; i < b->n; i++) {
 		e = &b->entry[i];
-		if ((e->want & ~e->got) != 0 && !e->has_problem)
+		if ((e->want & ~e->got) != 0 && !e->excused)
 			return wrong(f, "less than was asked for");
+		if ((e->want & ~e->got & WIRE_WANT_CONTENT) != 0)
+			e->flags |= DIRENT_UNREAD;
 	}
 	b->served = true;
 	t->serving = branch_find(t, number + 1);

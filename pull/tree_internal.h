@@ -25,6 +25,7 @@ struct entry {
 	uint8_t content;     /* 0 or an object type */
 	bool trusted;	     /* may be remembered */
 	bool has_problem;
+	bool excused; /* the agent said why what is wanted may not come */
 	bool restarted;
 	struct ref content_ref;
 	struct ref attrs_ref;

@@ -252,11 +252,11 @@ make_symlink(struct run *run, const struct dir *dir, const struct item *item,
 	int err;
 
 	err = place_link(run->snap, &item->place, &o, &span, f);
-	if (err == -ENODATA)
-		return fault_set(f, FAULT_SOURCE_UNREADABLE, item->name,
-			"the pull could not read this link");
 	if (err < 0)
 		return err;
+	if (span.n == 0)
+		return fault_set(f, FAULT_SOURCE_UNREADABLE, item->name,
+			"the pull could not read this link");
 	memcpy(target, span.p, span.n);
 	target[span.n] = '\0';
 	err = symlinkat(target, dir->fd, item->name) == 0 ? 0 : -errno;
@@ -404,8 +404,12 @@ make_first(struct run *run, const struct dir *dir, const struct item *item,
 	uint8_t group[16];
 	int err;
 
-	err = make_inode(run, dir, item, did, f);
-	if (err == 0 && run_path(dir, item->name, item->name_len, &path) != 0)
+	/* Before it is made: without its path the others would be copies. */
+	if (run_path(dir, item->name, item->name_len, &path) != 0)
+		err = fault_set(f, FAULT_NO_MEMORY, item->name, NULL);
+	else
+		err = make_inode(run, dir, item, did, f);
+	if (err < 0)
 		buf_clear(&path);
 	place_link_group(&item->place, group);
 	links_done(run->links, group, buf_span(&path));
@@ -440,12 +444,10 @@ static void
 item_failed(struct run *run, const struct dir *dir, const struct item *item,
 	const struct fault *f, struct restore_report *did)
 {
-	run_problem(run, dir, item->name, item->name_len, f);
+	run_failed(run, dir, item->name, item->name_len, f);
 	/* What the source could not read counts there. */
 	if (f->code != FAULT_SOURCE_UNREADABLE)
 		did->failed++;
-	if (f->code == FAULT_NO_MEMORY || run_is_fatal(f->err))
-		run_fatal(run, f);
 }
 
 void

@@ -57,10 +57,12 @@ run_fatal(struct run *run, const struct fault *f)
 	atomic_store(&run->dead, true);
 }
 
-bool
-run_is_fatal(int err)
+/* After these no file can be made any more. */
+static bool
+is_fatal(const struct fault *f)
 {
-	return err == -ENOSPC || err == -EDQUOT || err == -EROFS;
+	return f->code == FAULT_NO_MEMORY || f->err == -ENOSPC ||
+	       f->err == -EDQUOT || f->err == -EROFS;
 }
 
 int
@@ -85,17 +87,35 @@ run_path(const struct dir *dir, const char *name, size_t name_len,
 	return 0;
 }
 
+/* The run ends by this, and says where it was. */
+static void
+end_at(struct run *run, const char *name, struct span path,
+	const struct fault *f)
+{
+	struct fault at = *f;
+
+	if (strcmp(f->object, name) == 0 && path.n < sizeof(at.object)) {
+		memcpy(at.object, path.p, path.n);
+		at.object[path.n] = '\0';
+	}
+	run_fatal(run, &at);
+}
+
 void
-run_problem(struct run *run, const struct dir *dir, const char *name,
+run_failed(struct run *run, const struct dir *dir, const char *name,
 	size_t name_len, const struct fault *f)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	struct span span = span_of(name, name_len);
 
-	if (!run->opts->problem)
-		return;
 	if (run_path(dir, name, name_len, &path) == 0)
 		span = buf_span(&path);
+	if (is_fatal(f)) {
+		end_at(run, name, span, f);
+		return;
+	}
+	if (!run->opts->problem)
+		return;
 	pthread_mutex_lock(&run->tell);
 	run->opts->problem(run->opts->ctx, span, f);
 	pthread_mutex_unlock(&run->tell);
@@ -295,6 +315,18 @@ check_name(const struct restore_opts *opts, const struct item *item, int fd,
 }
 
 static int
+sync_target(const struct run *run, struct fault *f)
+{
+	_cleanup_close_ int fd =
+		io_openat(run->rootfd, ".", O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd >= 0 && syncfs(fd) == 0)
+		return 0;
+	return fault_errno(f, FAULT_IO, fd < 0 ? fd : -errno, run->opts->target,
+		"what was written may not be on the disk");
+}
+
+static int
 fill_target(struct run *run, struct item *item, int fd, struct fault *f)
 {
 	run->rootfd = io_openat(fd, ".", O_PATH | O_DIRECTORY, 0);
@@ -308,16 +340,7 @@ fill_target(struct run *run, struct item *item, int fd, struct fault *f)
 	else
 		walk_item(run, item, fd);
 	pool_drain(run->pool);
-	fd = io_openat(run->rootfd, ".", O_RDONLY | O_DIRECTORY, 0);
-	if (fd >= 0 && syncfs(fd) != 0) {
-		int err = -errno;
-
-		close(fd);
-		return fault_errno(f, FAULT_IO, err, run->opts->target,
-			"what was written may not be on the disk");
-	}
-	cleanup_close(&fd);
-	return 0;
+	return sync_target(run, f);
 }
 
 /* Did everything come back as it was? */

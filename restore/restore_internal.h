@@ -86,14 +86,13 @@ struct run {
 bool run_ending(struct run *run);
 /* The run cannot go on; the first one counts. */
 void run_fatal(struct run *run, const struct fault *f);
-/* Name what was left out, below dir. */
-void run_problem(struct run *run, const struct dir *dir, const char *name,
+/* Name what was left out, below dir; or, when no other can be made either
+ * (no-memory, ENOSPC, EDQUOT, EROFS), end the run by it. */
+void run_failed(struct run *run, const struct dir *dir, const char *name,
 	size_t name_len, const struct fault *f);
 /* Add what a unit did. */
 void run_add(struct run *run, const struct restore_report *did,
 	uint64_t entries, uint64_t bytes);
-/* True for an errno after which no file can be made any more. */
-bool run_is_fatal(int err);
 /* Path of a name in dir below the target. */
 must_check int run_path(const struct dir *dir, const char *name,
 	size_t name_len, struct buf *ret);

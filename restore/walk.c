@@ -325,9 +325,7 @@ skip_dir(struct run *run, struct dir *d, const struct item *item,
 {
 	struct restore_report did = {.failed = 1};
 
-	run_problem(run, d, item->name, item->name_len, f);
-	if (run_is_fatal(f->err))
-		run_fatal(run, f);
+	run_failed(run, d, item->name, item->name_len, f);
 	run_add(run, &did, item->place.entry.below + 1, item->place.entry.size);
 }
 
@@ -441,9 +439,7 @@ listing_failed(struct run *run, struct dir *d, const struct fault *f)
 {
 	struct restore_report did = {.failed = 1};
 
-	if (f->code == FAULT_NO_MEMORY)
-		run_fatal(run, f);
-	run_problem(run, d->parent, d->name, d->name_len, f);
+	run_failed(run, d->parent, d->name, d->name_len, f);
 	run_add(run, &did, 0, 0);
 }
 

@@ -90,8 +90,8 @@ take_folder(const char *dir, int *ret, bool *made, struct fault *f)
 	if (err < 0)
 		return trouble_io(f, err, dir, "reading the folder");
 	if (n > 0)
-		return fault_set(f, FAULT_STORE_NOT_EMPTY, dir,
-			"the folder is not empty");
+		return fault_set(f, FAULT_STORE_NOT_EMPTY, dir, "%s",
+			trouble_no_store(*ret, "the folder is not empty"));
 	return 0;
 }
 
@@ -115,13 +115,19 @@ remove_all(int dirfd)
 static int
 make_folders(int dirfd, struct fault *f)
 {
-	for (size_t i = 0; i < array_len(folders); i++) {
-		int err = io_mkdirat(dirfd, folders[i], 0700);
+	int err;
 
+	for (size_t i = 0; i < array_len(folders); i++) {
+		err = io_mkdirat(dirfd, folders[i], 0700);
 		if (err < 0)
 			return trouble_io(
 				f, err, folders[i], "making the folder");
 	}
+	/* Before there is a store.conf, whatever order names become durable
+	 * in. */
+	err = io_fsync_dirfd(dirfd);
+	if (err < 0)
+		return trouble_io(f, err, "folders", "making them durable");
 	return 0;
 }
 

@@ -516,8 +516,6 @@ name_file(struct draft *d, const struct root *root)
 	layout_pack_folder(folder, root);
 	layout_pack(name, root);
 	err = io_mkdirat(d->storefd, folder, 0700);
-	if (err == 0)
-		err = sync_folder(d->storefd, LAYOUT_PACKS);
 	if (err < 0 && err != -EEXIST)
 		return err;
 	err = io_renameat(d->storefd, d->name, d->storefd, name, true);
@@ -529,6 +527,10 @@ name_file(struct draft *d, const struct root *root)
 		return err;
 	d->named = false;
 	err = sync_folder(d->storefd, folder);
+	/* After the folder that it names. One that was there may be the work
+	 * of a process that was killed before this. */
+	if (err == 0)
+		err = sync_folder(d->storefd, LAYOUT_PACKS);
 	if (err == 0)
 		err = sync_folder(d->storefd, LAYOUT_INCOMING);
 	return err;
@@ -583,6 +585,7 @@ remember(struct writer *w, const struct draft *d)
 	const struct locality_pack pack = {.ordinal = d->header.ordinal,
 		.compartment = d->header.compartment,
 		.rows = d->rows};
+	const struct mark mark = writer_mark(w);
 	struct locality_table *t = locality_table_new(&pack);
 
 	for (uint32_t i = 0; i < d->rows; i++) {
@@ -597,7 +600,7 @@ remember(struct writer *w, const struct draft *d)
 		if (t)
 			locality_table_put(t, i, &row);
 	}
-	index_write(w->index, append_size(w->ledger));
+	index_write(w->index, &mark);
 	if (t)
 		locality_add(w->locality, t);
 }

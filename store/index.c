@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define ENTRY_SIZE 8U
-#define STATE_SIZE 24U
 
 static const struct rocks_sizes sizes = {
 	.write_buffer = 8U << 20,
@@ -25,42 +24,15 @@ static const struct rocks_sizes sizes = {
 struct index {
 	struct rocks *db;
 	int storefd; /* borrowed */
-	struct store_id store;
 	struct buf value;
 	bool damaged; /* a read failed: of no more use */
 	bool stale;   /* a write failed: must not claim to reflect it */
 };
 
 static struct span
-state_key(void)
-{
-	return span_of("\0ledger", 7);
-}
-
-static struct span
 entry_key(const struct id *id)
 {
 	return span_of(id->b, sizeof(id->b));
-}
-
-/* The ledger size that it reflects; 0 when it says nothing, nothing usable,
- * or is of another store or a later ledger than this. */
-static uint64_t
-read_state(struct index *ix, uint64_t leaves)
-{
-	struct store_id store;
-	struct rcur r;
-	uint64_t n;
-
-	if (rocks_get(ix->db, state_key(), &ix->value) != 0)
-		return 0;
-	r = rcur_init(buf_span(&ix->value));
-	rcur_bytes(&r, store.b, sizeof(store.b));
-	n = rcur_u64(&r);
-	if (rcur_end(&r) != 0 || !store_id_equal(&store, &ix->store) ||
-		n > leaves)
-		return 0;
-	return n;
 }
 
 static int
@@ -100,7 +72,7 @@ make_cache_folder(int storefd, struct fault *f)
 
 int
 index_open(const char *dir, int storefd, const struct store_id *store,
-	uint64_t leaves, struct index **ret, uint64_t *reflects,
+	struct ledger *l, struct index **ret, uint64_t *reflects,
 	struct fault *f)
 {
 	_cleanup_(index_closep) struct index *ix = mem_zalloc(sizeof(*ix));
@@ -111,7 +83,6 @@ index_open(const char *dir, int storefd, const struct store_id *store,
 	if (!ix)
 		return fault_set(f, FAULT_NO_MEMORY, LAYOUT_INDEX, NULL);
 	ix->storefd = storefd;
-	ix->store = *store;
 	if (snprintf(path, sizeof(path), "%s/" LAYOUT_INDEX, dir) >=
 		(int)sizeof(path))
 		return fault_set(f, FAULT_USAGE, dir, "the path is too long");
@@ -122,7 +93,7 @@ index_open(const char *dir, int storefd, const struct store_id *store,
 	if (rocks_plain(storefd, LAYOUT_INDEX) &&
 		faccessat(storefd, LAYOUT_INDEX "/CURRENT", F_OK, 0) == 0 &&
 		rocks_open(path, &sizes, &ix->db, NULL, 0) == 0)
-		n = read_state(ix, leaves);
+		n = mark_get(ix->db, store, l);
 	if (n == 0) {
 		err = open_new(ix, path, f);
 		if (err < 0)
@@ -184,21 +155,16 @@ index_put(struct index *ix, const struct id *id, struct addr at)
 }
 
 void
-index_write(struct index *ix, uint64_t leaves)
+index_write(struct index *ix, const struct mark *mark)
 {
-	uint8_t state[STATE_SIZE];
-
 	/* Failing to write may end the process; the next writer catches up. */
 	if (room_check(ix->storefd, NULL) < 0) {
 		rocks_forget(ix->db);
 		ix->stale = true;
 		return;
 	}
-	if (leaves > 0 && !ix->stale) {
-		memcpy(state, ix->store.b, sizeof(ix->store.b));
-		le64_put(state + sizeof(ix->store.b), leaves);
-		rocks_put(ix->db, state_key(), span_of(state, sizeof(state)));
-	}
+	if (mark && !ix->stale)
+		mark_put(ix->db, mark);
 	if (rocks_write(ix->db) < 0)
 		ix->stale = true;
 }

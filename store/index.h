@@ -8,6 +8,7 @@
  */
 
 #include "format/types.h"
+#include "store/mark.h"
 #include "util/cleanup.h"
 #include "util/fault.h"
 
@@ -16,14 +17,13 @@
 struct index;
 
 /*
- * Open DIR/cache/index of a store whose ledger has leaves leaves. *reflects is
- * the ledger size that it reflects: packs whose leaf has that number or a
- * higher one are to be added. A lost, damaged, foreign or newer index is
- * replaced by an empty one (0). Faults: index-damaged, store-full, no-memory,
- * io.
+ * Open DIR/cache/index. *reflects is the ledger size that it reflects: packs
+ * whose leaf has that number or a higher one are to be added. An index that is
+ * lost or damaged, or of another ledger than l, is replaced by an empty one
+ * (0). Faults: index-damaged, store-full, no-memory, io.
  */
 must_check int index_open(const char *dir, int storefd,
-	const struct store_id *store, uint64_t leaves, struct index **ret,
+	const struct store_id *store, struct ledger *l, struct index **ret,
 	uint64_t *reflects, struct fault *f);
 
 /* A damaged index is removed, so that the next opening makes a new one. */
@@ -42,8 +42,8 @@ must_check int index_get(
 /* Collect; an id stored twice is found at its newest place. */
 void index_put(struct index *ix, const struct id *id, struct addr at);
 
-/* Write what was collected: all tables of packs up to this ledger size, or with
- * 0 only a part of them. A failure costs time at the next opening only. */
-void index_write(struct index *ix, uint64_t leaves);
+/* Write what was collected: all tables of packs up to the mark, or with NULL
+ * only a part of them. A failure costs time at the next opening only. */
+void index_write(struct index *ix, const struct mark *mark);
 
 #endif

@@ -20,7 +20,6 @@
 #define LAYOUT_INDEX "cache/index"
 #define LAYOUT_STAT "cache/stat"
 #define LAYOUT_RUN "run"
-#define LAYOUT_LOCK "run/lock"
 
 /* Room for each of the names below and its NUL. */
 #define LAYOUT_NAME 96

@@ -85,6 +85,13 @@ append_size(const struct append *a)
 	return a->tree.n;
 }
 
+uint64_t
+append_signed(const struct append *a, struct root *last)
+{
+	*last = a->signed_last;
+	return a->signed_size;
+}
+
 /* Put a level's newest top, the last of count, into its file. */
 static int
 write_top(struct append *a, unsigned int level, uint64_t count,
@@ -113,6 +120,7 @@ append_count(struct append *a, const struct leaf *leaf, const struct root *hash,
 	assert(leaf->type < APPEND_TYPES && leaf->number + 1 == a->tree.n);
 	a->heads[leaf->type] = leaf->number + 1;
 	a->time = leaf->time;
+	a->last = *hash;
 	return n;
 }
 
@@ -321,5 +329,6 @@ append_sign(struct append *a, struct fault *f)
 	if (err < 0)
 		return die(a, f, err, "replacing the checkpoint");
 	a->signed_size = a->tree.n;
+	a->signed_last = a->last;
 	return 0;
 }

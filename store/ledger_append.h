@@ -55,6 +55,9 @@ append_closep(struct append **a)
 /* Leaves, signed or not. */
 uint64_t append_size(const struct append *a);
 
+/* Leaves that are signed, and the hash of the last of them. */
+uint64_t append_signed(const struct append *a, struct root *last);
+
 /*
  * Write a leaf; *number and *hash (each may be NULL) are its. It counts only
  * after append_sign. After a failure of either call nothing can be appended any

@@ -16,10 +16,12 @@ struct append {
 	struct tree tree;
 	uint64_t heads[APPEND_TYPES]; /* by type: number of the last plus 1 */
 	uint64_t time;		      /* of the last leaf */
+	struct root last;	      /* its hash */
 	int fd;			      /* open leaves file, or -1 */
 	uint64_t file;		      /* its number */
 	uint64_t end;		      /* where its next frame goes */
 	uint64_t signed_size;
+	struct root signed_last; /* hash of the last signed leaf */
 	unsigned int tiles; /* bit L: hash-L was written since the last sync */
 	bool new_file;	    /* a file was made since the last sync */
 	bool dead;	    /* something failed: I9 */

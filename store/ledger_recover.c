@@ -85,6 +85,7 @@ replay_signed(struct recover *r, struct fault *f)
 			return err;
 	}
 	r->a->signed_size = store_leaves(r->st);
+	r->a->signed_last = r->a->last;
 	return 0;
 }
 
@@ -186,9 +187,6 @@ write_tail(struct recover *r, uint64_t base, uint64_t reject, struct fault *f)
 			err = io_pwrite_full(r->fr.fd, b.p, b.n, base);
 		if (err == 0)
 			err = io_fsync(r->fr.fd);
-		/* The file may be as new as what is in it. */
-		if (err == 0)
-			err = io_fsync_dirfd(a->dirfd);
 	}
 	if (err < 0)
 		return trouble_io(f, err, LAYOUT_LEDGER,
@@ -278,11 +276,27 @@ mend_tiles(struct recover *r, unsigned int level, struct fault *f)
 			return 0;
 		err = io_unlinkat(r->a->dirfd, name, 0);
 	} else {
-		if (err == 0 && span_eq(buf_span(&have), want))
+		/* Those of leaves just taken over may be in the page cache
+		 * alone, as the leaves were. */
+		if (err == 0 && span_eq(buf_span(&have), want) &&
+			r->a->signed_size == r->a->tree.n)
 			return 0;
 		err = io_replace(r->a->dirfd, name, want, 0644);
 	}
 	return err < 0 ? trouble_io(f, err, name, "mending hash tiles") : 0;
+}
+
+/* The checkpoint, and a leaves file, may have their names in the page cache
+ * alone: whoever gave them was killed before the sync. What is appended now must
+ * not be durable before they are. */
+static int
+sync_names(const struct append *a, struct fault *f)
+{
+	int err = io_fsync_dirfd(a->dirfd);
+
+	return err < 0 ? trouble_io(
+				 f, err, LAYOUT_LEDGER, "making names durable")
+		       : 0;
 }
 
 int
@@ -298,7 +312,9 @@ append_open(struct store *st, const struct append_keys *keys,
 	if (err < 0)
 		return err;
 	r.a = a;
-	err = replay_signed(&r, f);
+	err = sync_names(a, f);
+	if (err == 0)
+		err = replay_signed(&r, f);
 	if (err == 0)
 		err = mend_tail(&r, f);
 	for (unsigned int i = 0; i < TREE_LEVELS && err == 0; i++)

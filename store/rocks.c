@@ -29,10 +29,14 @@
 #define FILTER_BITS 10.0
 /* Table files that are kept open: each costs a few KiB beside the cache. */
 #define OPEN_FILES 256
-#define LOG_BYTES (256U * 1024U)
-#define LOG_FILES 2U
-/* RocksDB's number for "errors only" in its own log file. */
-#define LOG_LEVEL_ERROR 3
+/*
+ * One above RocksDB's highest level, that of what heads its text log: so
+ * nothing is written there. A line that cannot be written ends the process
+ * where RocksDB was built with assertions, as Debian's is; all else that fails
+ * it reports.
+ */
+#define LOG_LEVEL_NONE 6
+#define LOG_FILES 1U
 
 struct rocks {
 	rocksdb_t *db;
@@ -113,8 +117,7 @@ set_options(struct rocks *r, const struct rocks_sizes *sizes)
 	rocksdb_options_set_max_background_compactions(o, 1);
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
 	rocksdb_options_set_max_file_opening_threads(o, 1);
-	rocksdb_options_set_info_log_level(o, LOG_LEVEL_ERROR);
-	rocksdb_options_set_max_log_file_size(o, LOG_BYTES);
+	rocksdb_options_set_info_log_level(o, LOG_LEVEL_NONE);
 	rocksdb_options_set_keep_log_file_num(o, LOG_FILES);
 	rocksdb_options_set_stats_dump_period_sec(o, 0);
 	rocksdb_options_set_stats_persist_period_sec(o, 0);
@@ -140,6 +143,34 @@ set_space(struct rocks *r, char *why, size_t n)
 	return convert(text, why, n);
 }
 
+/*
+ * RocksDB writes its options to a new file at each opening, and never removes
+ * one that it did not come to rename: after a crash, or, with the log level
+ * above, each. It does not need them.
+ */
+static void
+sweep_options(const char *path)
+{
+	static const char end[] = ".dbtmp";
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *e;
+	int fd;
+
+	fd = io_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		cleanup_close(&fd);
+		return;
+	}
+	while ((e = readdir(dir))) {
+		size_t n = strlen(e->d_name);
+
+		if (n >= sizeof(end) &&
+			strcmp(e->d_name + n - strlen(end), end) == 0)
+			(void)io_unlinkat(fd, e->d_name, 0);
+	}
+}
+
 int
 rocks_open(const char *path, const struct rocks_sizes *sizes,
 	struct rocks **ret, char *why, size_t n)
@@ -161,6 +192,7 @@ rocks_open(const char *path, const struct rocks_sizes *sizes,
 	r->write = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(r->write, 0);
 	r->batch = rocksdb_writebatch_create();
+	sweep_options(path);
 	r->db = rocksdb_open(r->options, path, &text);
 	err = convert(text, why, n);
 	if (err < 0)

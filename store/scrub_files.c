@@ -8,6 +8,7 @@
 #include "store/manifests.h"
 #include "store/packs.h"
 #include "store/store_internal.h"
+#include "store/tree.h"
 #include "store/vault_keys.h"
 #include "util/mem.h"
 
@@ -46,7 +47,8 @@ stray_key(
 			return 0;
 		at += strlen(known) + 1;
 	}
-	if (strcmp(name, LAYOUT_VAULT) == 0)
+	/* A leaf that is lost may have spoken of it. */
+	if (strcmp(name, LAYOUT_VAULT) == 0 || s->lost)
 		return 0;
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	report_unknown(s, FAULT_STORE_FOREIGN, path, name[0] == '.',
@@ -87,13 +89,15 @@ take_manifest(struct scrub *s, struct scrub_snapshot *snap,
 	s->result.manifests++;
 	for (uint32_t i = 0; i < m->m.n; i++) {
 		struct manifest_row row = manifest_at(&m->m, i);
+		const struct scrub_pack *pack = scrub_find_pack(s, &row.root);
 
 		snap->ordinals[i] = row.ordinal;
-		if (scrub_is_pack(s, &row.root) || bad.code != FAULT_NONE)
+		if ((pack && pack->ordinal == row.ordinal) ||
+			bad.code != FAULT_NONE)
 			continue;
 		/* The leaf that is lost may have been this pack's: the
 		 * snapshot's own leaf proves the manifest as well. */
-		if (s->lost) {
+		if (s->lost && !pack) {
 			err = scrub_add_pack(s, row.ordinal, &row.root, f);
 			if (err < 0)
 				return err;
@@ -171,9 +175,14 @@ stray_manifest(
 
 	(void)f;
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (name[0] == '.') {
+		report_unknown(s, FAULT_LEFTOVER, path, true,
+			"it has no name yet: its commit was cut off, or is "
+			"going on");
+		return 0;
+	}
 	if (hex_decode(hash.b, sizeof(hash.b), span_str(name)) != 0) {
-		/* The temporary file of a commit that was cut off. */
-		report_unknown(s, FAULT_MANIFEST_FOREIGN, path, name[0] == '.',
+		report_unknown(s, FAULT_MANIFEST_FOREIGN, path, false,
 			"it is not named as a manifest is");
 		return 0;
 	}
@@ -188,6 +197,8 @@ stray_manifest(
 			"it belongs to pull %" PRIu64 ", which this ledger "
 			"does not know: an older ledger was put back",
 			m.m.pull);
+	} else if (err == 0 && s->lost) {
+		return 0; /* the leaf that is lost may have named it */
 	} else if (err == 0) {
 		(void)fault_set(&bad, FAULT_LEFTOVER, path,
 			"no snapshot names it: its commit was cut off, or is "
@@ -217,7 +228,7 @@ stray_pack(
 			"it is not named as a pack is");
 		return 0;
 	}
-	if (scrub_is_pack(s, &root))
+	if (scrub_find_pack(s, &root))
 		return 0;
 	err = packs_open(
 		store_dirfd(s->st), store_id_peek(s->st), 0, &root, &p, &bad);
@@ -245,10 +256,67 @@ stray_folder(
 	return scrub_each(s, path, stray_pack, f);
 }
 
+/* ---- the ledger's folder ---- */
+
+/* One of the files of so many leaves; a crash may have made that of the
+ * next. */
+static bool
+is_leaves(const char *name, uint64_t leaves)
+{
+	char known[LAYOUT_NAME];
+
+	for (uint64_t file = 0; file <= leaves / LEAF_FILE_LEAVES; file++) {
+		layout_leaves(known, file);
+		if (strcmp(name, known) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the other steps of the scrub look at. */
+static bool
+is_of_ledger(struct scrub *s, const char *name)
+{
+	_cleanup_(ledger_closep) struct ledger *now = NULL;
+	char known[LAYOUT_NAME];
+
+	if (strcmp(name, LAYOUT_CHECKPOINT) == 0)
+		return true;
+	for (unsigned int level = 0; level < TREE_LEVELS; level++) {
+		layout_hashes(known, level);
+		if (strcmp(name, known) == 0)
+			return true;
+	}
+	if (is_leaves(name, store_leaves(s->st)))
+		return true;
+	now = scrub_ledger_now(s);
+	return now && is_leaves(name, ledger_size(now));
+}
+
+static int
+stray_ledger(
+	struct scrub *s, const char *folder, const char *name, struct fault *f)
+{
+	char path[PATH_SIZE];
+
+	(void)f;
+	if (is_of_ledger(s, name))
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	/* A dot: a checkpoint, or tiles, on their way in. */
+	report_unknown(s,
+		name[0] == '.' ? FAULT_LEFTOVER : FAULT_LEDGER_DAMAGED, path,
+		name[0] == '.',
+		"it is no part of the ledger that the checkpoint signs");
+	return 0;
+}
+
 int
 scrub_strays(struct scrub *s, struct fault *f)
 {
 	int err = scrub_each(s, LAYOUT_MANIFESTS, stray_manifest, f);
 
+	if (err == 0)
+		err = scrub_each(s, LAYOUT_LEDGER, stray_ledger, f);
 	return err < 0 ? err : scrub_each(s, LAYOUT_PACKS, stray_folder, f);
 }

@@ -68,8 +68,9 @@ must_check int scrub_each(struct scrub *s, const char *folder,
  * opened. NULL when it cannot be had. */
 struct ledger *scrub_ledger_now(struct scrub *s);
 
-/* The pack with this root is known. */
-bool scrub_is_pack(const struct scrub *s, const struct root *root);
+/* The pack with this root, or NULL. */
+const struct scrub_pack *scrub_find_pack(
+	const struct scrub *s, const struct root *root);
 
 /* Add a pack; known after scrub_sort_packs. -ENOMEM with a fault. */
 must_check int scrub_add_pack(struct scrub *s, uint32_t ordinal,

@@ -161,13 +161,14 @@ scrub_sort_packs(struct scrub *s)
 		qsort(s->packs, s->npacks, sizeof(*s->packs), compare_packs);
 }
 
-bool
-scrub_is_pack(const struct scrub *s, const struct root *root)
+const struct scrub_pack *
+scrub_find_pack(const struct scrub *s, const struct root *root)
 {
 	const struct scrub_pack key = {.root = *root};
 
-	return s->npacks > 0 &&
-	       bsearch(&key, s->packs, s->npacks, sizeof(key), compare_packs);
+	if (s->npacks == 0)
+		return NULL;
+	return bsearch(&key, s->packs, s->npacks, sizeof(key), compare_packs);
 }
 
 int
@@ -205,20 +206,28 @@ check_tiles(
 	struct scrub *s, unsigned int level, struct span want, struct fault *f)
 {
 	_cleanup_close_ int fd = -1;
-	_cleanup_free_ uint8_t *have = NULL;
-	struct fault bad = {.code = FAULT_NONE};
+	_cleanup_free_ uint8_t *have = mem_alloc(want.n);
+	struct fault bad = {.code = FAULT_NONE}, more = {.code = FAULT_NONE};
 	char base[LAYOUT_NAME], name[LAYOUT_NAME + 8];
+	uint64_t size = 0;
 	int err;
 
-	if (want.n == 0)
-		return 0;
 	layout_hashes(base, level);
 	snprintf(name, sizeof(name), LAYOUT_LEDGER "/%s", base);
-	have = mem_alloc(want.n);
 	if (!have)
 		return no_memory(f);
 	fd = io_open_regular(store_dirfd(s->st), name, O_RDONLY, 0);
+	if (fd == -ENOENT && want.n == 0)
+		return 0;
 	err = fd < 0 ? fd : io_pread_full(fd, have, want.n, 0);
+	if (err == 0)
+		err = io_file_size(fd, &size);
+	if (err == 0 && size > want.n) {
+		(void)fault_set(&more, FAULT_LEDGER_TORN, name,
+			"%" PRIu64 " bytes behind the hashes of signed leaves",
+			size - want.n);
+		scrub_report(s, &more, true);
+	}
 	if (err == -ENOENT || err == -ENODATA)
 		(void)fault_set(&bad, FAULT_LEDGER_DAMAGED, name,
 			"hashes are missing; leaves prove themselves "
@@ -226,7 +235,7 @@ check_tiles(
 	else if (err < 0)
 		(void)trouble_file(
 			&bad, FAULT_LEDGER_DAMAGED, err, name, "reading");
-	else if (memcmp(have, want.p, want.n) != 0)
+	else if (want.n > 0 && memcmp(have, want.p, want.n) != 0)
 		(void)fault_set(&bad, FAULT_LEDGER_DAMAGED, name,
 			"hashes differ from the leaves'; leaves prove "
 			"themselves without, and the next pull writes them "

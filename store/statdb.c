@@ -20,10 +20,27 @@ struct statdb {
 	struct rocks *db; /* NULL: it could not be had */
 	int storefd;	  /* borrowed */
 	bool damaged;
+	bool collected; /* something to be flushed */
 };
 
+/* The database that is there, if it is of this ledger. */
+static bool
+open_old(struct statdb *db, const char *path, const struct store_id *store,
+	struct ledger *l)
+{
+	if (!rocks_plain(db->storefd, LAYOUT_STAT) ||
+		rocks_open(path, &sizes, &db->db, NULL, 0) < 0)
+		return false;
+	if (mark_get(db->db, store, l) > 0)
+		return true;
+	rocks_close(db->db);
+	db->db = NULL;
+	return false;
+}
+
 int
-statdb_open(const char *dir, int storefd, struct statdb **ret)
+statdb_open(const char *dir, int storefd, const struct store_id *store,
+	struct ledger *l, struct statdb **ret)
 {
 	struct statdb *db = mem_zalloc(sizeof(*db));
 	char path[PATH_MAX];
@@ -31,14 +48,9 @@ statdb_open(const char *dir, int storefd, struct statdb **ret)
 	if (!db)
 		return -ENOMEM;
 	db->storefd = storefd;
-	if (!rocks_plain(storefd, LAYOUT_STAT) &&
-		rocks_destroy(storefd, LAYOUT_STAT) < 0) {
-		*ret = db;
-		return 0;
-	}
 	if (snprintf(path, sizeof(path), "%s/" LAYOUT_STAT, dir) <
 			(int)sizeof(path) &&
-		rocks_open(path, &sizes, &db->db, NULL, 0) < 0 &&
+		!open_old(db, path, store, l) &&
 		rocks_destroy(storefd, LAYOUT_STAT) == 0 &&
 		rocks_open(path, &sizes, &db->db, NULL, 0) < 0)
 		db->db = NULL;
@@ -51,7 +63,6 @@ statdb_close(struct statdb *db)
 {
 	if (!db)
 		return;
-	statdb_flush(db);
 	rocks_close(db->db);
 	/* A failure leaves it to the next opening. */
 	if (db->damaged)
@@ -78,15 +89,20 @@ statdb_get(struct statdb *db, struct span key, struct buf *out)
 void
 statdb_put(struct statdb *db, struct span key, struct span value)
 {
-	if (db->db)
-		rocks_put(db->db, key, value);
+	if (!db->db)
+		return;
+	rocks_put(db->db, key, value);
+	db->collected = true;
 }
 
 void
-statdb_flush(struct statdb *db)
+statdb_flush(struct statdb *db, const struct mark *mark)
 {
+	if (!db->collected)
+		return;
+	db->collected = false;
+	mark_put(db->db, mark);
 	/* What is not written will be read again at the source. */
-	if (db->db &&
-		(room_check(db->storefd, NULL) < 0 || rocks_write(db->db) < 0))
+	if (room_check(db->storefd, NULL) < 0 || rocks_write(db->db) < 0)
 		rocks_forget(db->db);
 }

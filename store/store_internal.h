@@ -2,7 +2,8 @@
 #ifndef STORE_STORE_INTERNAL_H
 #define STORE_STORE_INTERNAL_H
 
-/* For the scrub, which looks at the ledger's files and not only at leaves. */
+/* For the scrub, which looks at the ledger's files and not only at leaves, and
+ * for the caches, which reflect it. */
 
 #include "store/ledger.h"
 #include "store/store_read.h"

@@ -46,8 +46,9 @@ load_conf(struct store *st, const char *dir, struct fault *f)
 
 	err = io_read_file(st->dirfd, LAYOUT_CONF, CONF_MAX, &b);
 	if (err == -ENOENT)
-		return fault_set(f, FAULT_STORE_MISSING, dir,
-			"the folder holds no store");
+		return fault_set(f, FAULT_STORE_MISSING, dir, "%s",
+			trouble_no_store(
+				st->dirfd, "the folder holds no store"));
 	if (err == -EFBIG)
 		return fault_set(f, FAULT_STORE_CONF_DAMAGED, LAYOUT_CONF,
 			"it is too long");
@@ -57,7 +58,7 @@ load_conf(struct store *st, const char *dir, struct fault *f)
 	err = conf_decode(buf_span(&b), &conf, &check);
 	if (err == -EPROTONOSUPPORT)
 		return fault_set(f, FAULT_STORE_NEWER, dir,
-			"the store is of a later format");
+			"its " LAYOUT_CONF " names a later format");
 	if (err < 0)
 		return fault_set(f, FAULT_STORE_CONF_DAMAGED, LAYOUT_CONF,
 			"its lines are not as they must be");

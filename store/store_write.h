@@ -41,12 +41,29 @@ must_check int store_create(
 
 /*
  * Open DIR for writing: take the lock, bring the ledger to a whole state, sweep
- * incoming/, bring the index up to the ledger (rebuild it if it is lost or
- * damaged). Faults: those of store_open, store-busy, those of
- * vault_keys_load.
+ * what a crash left in incoming/ and, under temporary names, in manifests/,
+ * bring the index up to the ledger (rebuild it if it is lost or damaged).
+ * Faults: those of store_open, store-busy, those of vault_keys_load.
  */
 must_check int writer_open(
 	const char *dir, struct writer **ret, struct fault *f);
+
+/* How to wait for a store that another process writes to. */
+struct writer_wait {
+	const volatile bool *stop; /* set by a signal: it ends the waiting */
+	/* Called when there is something to wait for, with the refusal that
+	 * it would be, and with NULL once the store is free. */
+	void (*told)(void *ctx, const struct fault *busy);
+	void *ctx;
+};
+
+/*
+ * The same, but with wait (NULL: not) a store that is busy is waited for,
+ * however long it takes; of several that wait any may be the next. The fault
+ * interrupted in place of store-busy.
+ */
+must_check int writer_open_wait(const char *dir, const struct writer_wait *wait,
+	struct writer **ret, struct fault *f);
 void writer_close(struct writer *w);
 
 static inline void

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/trouble.h"
 
+#include "store/layout.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 int
 trouble_io(struct fault *f, int err, const char *object, const char *doing)
@@ -28,4 +32,15 @@ trouble_file(struct fault *f, enum fault_code code, int err, const char *object,
 	if (trouble_no_file(err))
 		return fault_set(f, code, object, "it is not a regular file");
 	return trouble_io(f, err, object, doing);
+}
+
+const char *
+trouble_no_store(int dirfd, const char *otherwise)
+{
+	/* Which of the two it is, only people know: it is not for us to remove
+	 * it. */
+	if (faccessat(dirfd, LAYOUT_LEDGER, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return LAYOUT_CONF
+			" is missing: an init was cut off, or the file is lost";
+	return otherwise;
 }

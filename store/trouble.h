@@ -19,6 +19,12 @@ int trouble_io(struct fault *f, int err, const char *object, const char *doing);
 int trouble_file(struct fault *f, enum fault_code code, int err,
 	const char *object, const char *doing);
 
+/*
+ * What a folder without store.conf is: what is left of a store, made to the end
+ * or not, or what it is otherwise called.
+ */
+const char *trouble_no_store(int dirfd, const char *otherwise);
+
 /* io_open_regular or io_read_file met something that is no regular file. */
 bool trouble_no_file(int err);
 

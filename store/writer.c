@@ -22,7 +22,9 @@
 #include "keys/secmem.h"
 #include "keys/sign.h"
 #include "store/layout.h"
+#include "store/lock.h"
 #include "store/room.h"
+#include "store/store_internal.h"
 #include "store/trouble.h"
 #include "util/io.h"
 #include "util/mem.h"
@@ -31,46 +33,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-
-static int
-take_lock(struct writer *w, struct fault *f)
-{
-	int dirfd = store_dirfd(w->st);
-	int err;
-
-	err = io_mkdirat(dirfd, LAYOUT_RUN, 0700);
-	if (err < 0 && err != -EEXIST)
-		return trouble_io(f, err, LAYOUT_RUN, "making the folder");
-	w->lockfd = io_open_regular(dirfd, LAYOUT_LOCK, O_RDWR | O_CREAT, 0600);
-	if (w->lockfd < 0)
-		return trouble_io(f, w->lockfd, LAYOUT_LOCK, "opening");
-	if (flock(w->lockfd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		return fault_set(f, FAULT_STORE_BUSY, LAYOUT_LOCK,
-			"another process writes to this store");
-	return trouble_io(f, -errno, LAYOUT_LOCK, "locking");
-}
 
 /* The ledger is read after the lock was taken: before, it may still grow. */
 static int
-open_locked(const char *dir, struct writer *w, struct fault *f)
+open_locked(const char *dir, const struct writer_wait *wait, struct writer *w,
+	struct fault *f)
 {
+	_cleanup_store_ struct store *before = NULL;
 	int err;
 
-	/* A folder that is no store gets no lock file. */
-	err = store_open(dir, &w->st, f);
-	/* Before anything is changed. */
+	/* A folder that is no store has nothing to wait for. */
+	err = store_open(dir, &before, f);
 	if (err == 0)
-		err = room_check(store_dirfd(w->st), f);
+		err = lock_take(store_dirfd(before), dir, wait, &w->lockfd, f);
 	if (err == 0)
-		err = take_lock(w, f);
+		err = store_open(dir, &w->st, f);
 	if (err < 0)
 		return err;
-	store_close(w->st);
-	w->st = NULL;
-	return store_open(dir, &w->st, f);
+	if (!lock_holds(w->lockfd, store_dirfd(w->st)))
+		return fault_set(f, FAULT_STORE_BUSY, dir,
+			"another ledger was put in its place just now");
+	/* Before anything is changed. */
+	return room_check(store_dirfd(w->st), f);
 }
 
 static int
@@ -117,34 +101,46 @@ open_ledger(struct writer *w, struct fault *f)
 		&w->state, writer_dirfd(w), writer_store_peek(w), f);
 }
 
-/* What is left in incoming/ belongs to no one: we hold the lock. */
+/* Remove what is in a folder: all, or what has a temporary name. */
 static int
-sweep(struct writer *w, struct fault *f)
+sweep_folder(struct writer *w, const char *name, bool all, struct fault *f)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *e;
 	int fd, err;
 
-	err = io_mkdirat(writer_dirfd(w), LAYOUT_INCOMING, 0700);
-	if (err < 0 && err != -EEXIST)
-		return trouble_io(f, err, LAYOUT_INCOMING, "making the folder");
-	fd = io_openat(writer_dirfd(w), LAYOUT_INCOMING,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	fd = io_openat(
+		writer_dirfd(w), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
-		return trouble_io(f, fd, LAYOUT_INCOMING, "opening");
+		return trouble_io(f, fd, name, "opening");
 	dir = fdopendir(fd);
 	if (!dir) {
 		err = -errno;
 		close(fd);
-		return trouble_io(f, err, LAYOUT_INCOMING, "opening");
+		return trouble_io(f, err, name, "opening");
 	}
 	while ((e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
 		/* One that stays costs room, and a name that is never drawn
 		 * again. */
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+		if (all || e->d_name[0] == '.')
 			(void)io_unlinkat(fd, e->d_name, 0);
 	}
 	return 0;
+}
+
+/* Open packs, and manifests that have no name yet, belong to no one: we hold
+ * the lock. */
+static int
+sweep(struct writer *w, struct fault *f)
+{
+	int err = io_mkdirat(writer_dirfd(w), LAYOUT_INCOMING, 0700);
+
+	if (err < 0 && err != -EEXIST)
+		return trouble_io(f, err, LAYOUT_INCOMING, "making the folder");
+	err = sweep_folder(w, LAYOUT_INCOMING, true, f);
+	return err < 0 ? err : sweep_folder(w, LAYOUT_MANIFESTS, false, f);
 }
 
 /* Add the packs whose leaves have number from or a higher one. A pack that
@@ -152,6 +148,8 @@ sweep(struct writer *w, struct fault *f)
 static int
 catch_up(struct writer *w, uint64_t from, struct fault *f)
 {
+	const struct mark mark = writer_mark(w);
+
 	for (uint32_t i = 0; i < w->state.npacks; i++) {
 		const struct writer_pack *p = state_pack(&w->state, i);
 		_cleanup_(locality_table_freep) struct locality_table *t = NULL;
@@ -161,28 +159,30 @@ catch_up(struct writer *w, uint64_t from, struct fault *f)
 		if (lookup_table(w, i, &t, true, NULL) == -ENOMEM)
 			return fault_set(
 				f, FAULT_NO_MEMORY, LAYOUT_INDEX, NULL);
-		index_write(w->index, 0);
+		index_write(w->index, NULL);
 	}
-	index_write(w->index, append_size(w->ledger));
+	index_write(w->index, &mark);
 	return 0;
 }
 
 static int
 open_caches(const char *dir, struct writer *w, struct fault *f)
 {
+	struct ledger *l = store_ledger_peek(w->st);
 	uint64_t from;
 	int err;
 
 	w->locality = locality_new();
 	if (!w->locality)
 		return fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
-	err = index_open(dir, writer_dirfd(w), writer_store_peek(w),
-		append_size(w->ledger), &w->index, &from, f);
+	err = index_open(dir, writer_dirfd(w), writer_store_peek(w), l,
+		&w->index, &from, f);
 	if (err == 0 && from < append_size(w->ledger))
 		err = catch_up(w, from, f);
 	if (err < 0)
 		return err;
-	if (statdb_open(dir, writer_dirfd(w), &w->stat) < 0)
+	if (statdb_open(dir, writer_dirfd(w), writer_store_peek(w), l,
+		    &w->stat) < 0)
 		return fault_set(f, FAULT_NO_MEMORY, LAYOUT_STAT, NULL);
 	return 0;
 }
@@ -190,13 +190,20 @@ open_caches(const char *dir, struct writer *w, struct fault *f)
 int
 writer_open(const char *dir, struct writer **ret, struct fault *f)
 {
+	return writer_open_wait(dir, NULL, ret, f);
+}
+
+int
+writer_open_wait(const char *dir, const struct writer_wait *wait,
+	struct writer **ret, struct fault *f)
+{
 	_cleanup_writer_ struct writer *w = mem_zalloc(sizeof(*w));
 	int err;
 
 	if (!w)
 		return fault_set(f, FAULT_NO_MEMORY, dir, NULL);
 	w->lockfd = -1;
-	err = open_locked(dir, w, f);
+	err = open_locked(dir, wait, w, f);
 	if (err == 0)
 		err = load_keys(w, f);
 	if (err == 0)
@@ -216,6 +223,8 @@ writer_close(struct writer *w)
 {
 	if (!w)
 		return;
+	if (w->stat)
+		writer_stat_flush(w);
 	statdb_close(w->stat);
 	index_close(w->index);
 	locality_free(w->locality);
@@ -255,6 +264,15 @@ writer_ref_keys(const struct writer *w, uint32_t compartment)
 			return &w->ref[i];
 	}
 	return NULL;
+}
+
+struct mark
+writer_mark(const struct writer *w)
+{
+	struct mark mark = {.store = *store_id_peek(w->st)};
+
+	mark.leaves = append_signed(w->ledger, &mark.last);
+	return mark;
 }
 
 int
@@ -344,5 +362,7 @@ writer_stat_put(struct writer *w, struct span key, struct span value)
 void
 writer_stat_flush(struct writer *w)
 {
-	statdb_flush(w->stat);
+	const struct mark mark = writer_mark(w);
+
+	statdb_flush(w->stat, &mark);
 }

@@ -92,6 +92,9 @@ struct writer {
 const struct ref_keys *writer_ref_keys(
 	const struct writer *w, uint32_t compartment);
 
+/* The ledger as a cache that is written now reflects it. */
+struct mark writer_mark(const struct writer *w);
+
 /* I9: a fault when the writer is dead. */
 must_check int writer_alive(const struct writer *w, struct fault *f);
 

@@ -38,13 +38,20 @@ struct launch {
 	int high;   /* above every target */
 };
 
-static bool
-is_program(int dirfd, const char *path)
+/* 0; -ENOENT where there is none; or what keeps it from being known. */
+static int
+find_program(int dirfd, const char *path)
 {
 	struct stat st;
 
-	return fstatat(dirfd, path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
-	       faccessat(dirfd, path, X_OK, AT_EACCESS) == 0;
+	if (fstatat(dirfd, path, &st, 0) == 0)
+		return S_ISREG(st.st_mode) && faccessat(dirfd, path, X_OK,
+						      AT_EACCESS) == 0
+			       ? 0
+			       : -ENOENT;
+	if (errno == ENOTDIR || errno == EACCES || errno == ELOOP)
+		return -ENOENT;
+	return -errno;
 }
 
 /* Write "DIR/NAME" to path; 0 or -ENAMETOOLONG. */
@@ -73,7 +80,7 @@ search_path(const char *name, char *path, size_t n)
 		size_t len = strcspn(dir, ":");
 
 		if (len > 0 && join(path, n, dir, len, name) == 0 &&
-			is_program(AT_FDCWD, path))
+			find_program(AT_FDCWD, path) == 0)
 			return 0;
 		dir += len;
 		dir += *dir == ':';
@@ -354,19 +361,30 @@ search_siblings(const char *own, const char *name, char *path, size_t n)
 	_cleanup_closedir_ DIR *dir = NULL;
 	char up[PATH_MAX], rel[2 * (NAME_MAX + 1)], best[NAME_MAX + 1] = "";
 	struct dirent *e;
-	int len;
+	int len, err;
 
 	if (join(up, sizeof(up), own, strlen(own), "..") < 0)
 		return -ENAMETOOLONG;
 	dir = opendir(up);
-	if (!dir || faccessat(dirfd(dir), "meson-private", F_OK, 0) < 0)
+	if (!dir)
+		return errno == EACCES ? -ENOENT : -errno;
+	if (faccessat(dirfd(dir), "meson-private", F_OK, 0) < 0)
 		return -ENOENT;
-	while ((e = readdir(dir))) {
-		if (e->d_name[0] == '.' ||
-			join(rel, sizeof(rel), e->d_name, strlen(e->d_name),
-				name) < 0 ||
-			!is_program(dirfd(dir), rel))
+	for (;;) {
+		errno = 0;
+		e = readdir(dir);
+		if (!e && errno != 0)
+			return -errno;
+		if (!e)
+			break;
+		if (e->d_name[0] == '.' || join(rel, sizeof(rel), e->d_name,
+						   strlen(e->d_name), name) < 0)
 			continue;
+		err = find_program(dirfd(dir), rel);
+		if (err == -ENOENT)
+			continue;
+		if (err < 0)
+			return err;
 		if (best[0] == '\0' || strcmp(e->d_name, best) < 0)
 			snprintf(best, sizeof(best), "%s", e->d_name);
 	}
@@ -391,16 +409,17 @@ child_find_helper(const char *name, char *path, size_t n)
 	err = join(found, sizeof(found), own, strlen(own), name);
 	if (err < 0)
 		return err;
-	if (!is_program(AT_FDCWD, found)) {
+	err = find_program(AT_FDCWD, found);
+	if (err == -ENOENT) {
 		err = search_siblings(own, name, found, sizeof(found));
 		if (err == -ENOENT)
 			err = join(found, sizeof(found), libexec,
 				strlen(libexec), name);
-		if (err < 0)
-			return err;
-		if (!is_program(AT_FDCWD, found))
-			return -ENOENT;
+		if (err == 0)
+			err = find_program(AT_FDCWD, found);
 	}
+	if (err < 0)
+		return err;
 	if (strlen(found) >= n)
 		return -ENAMETOOLONG;
 	memcpy(path, found, strlen(found) + 1);

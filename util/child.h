@@ -70,8 +70,8 @@ void child_end(struct child *c);
  * Find a helper program by its file name: in the directory of the running
  * executable; in a build tree also in the directories beside that one; last
  * in the installed libexec directory. 0 and its path in path (n bytes),
- * -ENOENT when there is none, -ENAMETOOLONG, or -EINVAL for a name with a
- * slash.
+ * -ENOENT when there is none, -ENAMETOOLONG, -EINVAL for a name with a
+ * slash, or what keeps a directory from being read.
  */
 must_check int child_find_helper(const char *name, char *path, size_t n);
 

@@ -34,7 +34,7 @@ X(STORE_NEWER, "store-newer", EOPNOTSUPP, \
 X(STORE_FOREIGN, "store-foreign", EXDEV, \
 	"nothing was changed; check which store this is") \
 X(STORE_BUSY, "store-busy", EBUSY, \
-	"nothing was changed; wait for the other process to end") \
+	"nothing was changed; pull when the other process has ended, or --wait") \
 X(STORE_FULL, "store-full", ENOSPC, \
 	"earlier snapshots are unharmed; make room and pull again") \
 X(KEY_MISSING, "key-missing", ENOKEY, \
@@ -48,7 +48,7 @@ X(WRONG_PASSPHRASE, "wrong-passphrase", EKEYREJECTED, \
 X(PASSPHRASE_MISSING, "passphrase-missing", ENOKEY, \
 	"nothing was changed; use a terminal or --passphrase-file") \
 X(MEMORY_LOCK, "memory-lock", EPERM, \
-	"no secret was loaded; raise the limit of locked memory") \
+	"a warning, nothing failed; raise the limit of locked memory (ulimit -l)") \
 X(PACK_DAMAGED, "pack-damaged", EBADMSG, \
 	"other packs are unharmed; run verify and restore it from a copy") \
 X(PACK_MISSING, "pack-missing", ENODATA, \
@@ -68,7 +68,7 @@ X(LEDGER_DAMAGED, "ledger-damaged", EBADMSG, \
 X(LEDGER_FOREIGN, "ledger-foreign", EXDEV, \
 	"nothing was changed; put this store's own ledger back") \
 X(LEDGER_TORN, "ledger-torn", ENODATA, \
-	"committed snapshots are unharmed; the next pull passes over it") \
+	"committed snapshots are unharmed; the next pull takes up what is whole of it") \
 X(CHECKPOINT_DAMAGED, "checkpoint-damaged", EBADMSG, \
 	"packs and ledger are untouched; restore the file from a copy") \
 X(CHECKPOINT_FOREIGN, "checkpoint-foreign", EXDEV, \
@@ -87,8 +87,6 @@ X(SOURCE_MISSING, "source-missing", ENOENT, \
 	"no snapshot was made, earlier ones are unharmed; check the location") \
 X(SOURCE_NAME, "source-name", EINVAL, \
 	"nothing was done; use a-z, 0-9, '.', '_', '-', at most 63 of them") \
-X(SOURCE_BUSY, "source-busy", EBUSY, \
-	"nothing was done; wait for the other pull of this source") \
 X(SOURCE_UNREADABLE, "source-unreadable", EACCES, \
 	"earlier snapshots are unharmed; give the agent the right to read") \
 X(AGENT_MISSING, "agent-missing", ENOENT, \
@@ -118,7 +116,7 @@ X(TARGET_BAD, "target-bad", ENOTDIR, \
 X(RESTORE_INCOMPLETE, "restore-incomplete", ENODATA, \
 	"what was restored is whole; the report names what is missing") \
 X(INDEX_DAMAGED, "index-damaged", EUCLEAN, \
-	"packs and ledger are unharmed; the index can be rebuilt from them") \
+	"packs and ledger are unharmed; remove cache/ and pull again") \
 X(INTERRUPTED, "interrupted", ECANCELED, \
 	"what was committed before is unharmed; run it again") \
 X(INTERNAL, "internal", ENOTRECOVERABLE, \

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -55,6 +57,12 @@ env_read(void)
 	}
 	if (hook_plan_parse(text, &env_plan) < 0)
 		_exit(99);
+	if (env_plan.program[0] != '\0' &&
+		strcmp(env_plan.program, program_invocation_short_name) != 0) {
+		atomic_store(&hook_armed, false);
+		return;
+	}
+	env_plan.told = secure_getenv("MUNIMENT_FAULT_TOLD");
 	atomic_store(&hook_ctx, &env_plan);
 	atomic_store(&hook_now, hook_plan_run);
 }
@@ -96,6 +104,60 @@ hook_ask(enum hook_op op, size_t *len)
 	return fn ? fn(atomic_load(&hook_ctx), op, len) : 0;
 }
 
+static const char *
+act_name(const struct hook_plan *plan)
+{
+	const char *name;
+
+	switch (plan->act) {
+	case HOOK_SHORT:
+		return "SHORT";
+	case HOOK_KILL:
+		return "KILL";
+	case HOOK_TELL:
+		return "TELL";
+	case HOOK_FAIL:
+		break;
+	}
+	name = strerrorname_np(-plan->err);
+	return name ? name : "unnamed";
+}
+
+/* By bare system calls: those of util/io are watched. */
+static void
+tell(struct hook_plan *plan, enum hook_op op, unsigned long nth)
+{
+	char line[HOOK_PROGRAM + 64];
+	int fd, n, saved = errno;
+
+	if (!plan->told || (atomic_exchange(&plan->struck, true) &&
+				   plan->act != HOOK_TELL))
+		return;
+	n = snprintf(line, sizeof(line), "%.31s %s %lu %s\n",
+		program_invocation_short_name, op_names[op], nth,
+		act_name(plan));
+	fd = open(plan->told, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	/* A line that is missing says that the plan did not strike: then
+	 * better no more of this process. */
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		_exit(98);
+	close(fd);
+	errno = saved;
+}
+
+/* Of a sticky EINTR: this thread was interrupted just now and tries again. */
+static bool
+goes_through(const struct hook_plan *plan)
+{
+	static _Thread_local const struct hook_plan *interrupted;
+	bool again = interrupted == plan;
+
+	if (!plan->sticky || plan->err != -EINTR)
+		return false;
+	interrupted = again ? NULL : plan;
+	return again;
+}
+
 int
 hook_plan_run(void *arg, enum hook_op op, size_t *len)
 {
@@ -107,9 +169,10 @@ hook_plan_run(void *arg, enum hook_op op, size_t *len)
 	nth = atomic_fetch_add(&plan->seen, 1) + 1;
 	if (nth != plan->at && !(plan->sticky && nth > plan->at))
 		return 0;
+	tell(plan, op, nth);
 	switch (plan->act) {
 	case HOOK_FAIL:
-		return plan->err;
+		return goes_through(plan) ? 0 : plan->err;
 	case HOOK_SHORT:
 		if (len && *len > 1)
 			*len /= 2;
@@ -117,6 +180,8 @@ hook_plan_run(void *arg, enum hook_op op, size_t *len)
 	case HOOK_KILL:
 		kill(getpid(), SIGKILL);
 		return -EIO; /* not reached */
+	case HOOK_TELL:
+		return 0;
 	}
 	return 0;
 }
@@ -173,6 +238,10 @@ parse_act(const char *word, size_t n, struct hook_plan *plan)
 		plan->act = HOOK_KILL;
 		return true;
 	}
+	if (word_is(word, n, "tell")) {
+		plan->act = HOOK_TELL;
+		return true;
+	}
 	if (parse_number(word, n, ERRNO_END - 1, &number)) {
 		plan->err = -(int)number;
 		return true;
@@ -188,13 +257,31 @@ parse_act(const char *word, size_t n, struct hook_plan *plan)
 	return false;
 }
 
+/* "PROGRAM/" in front, if it is there: what follows it, or NULL. */
+static const char *
+parse_program(const char *text, struct hook_plan *plan)
+{
+	size_t n = strcspn(text, "/:");
+
+	if (text[n] != '/')
+		return text;
+	if (n == 0 || n >= sizeof(plan->program))
+		return NULL;
+	memcpy(plan->program, text, n);
+	plan->program[n] = '\0';
+	return text + n + 1;
+}
+
 int
 hook_plan_parse(const char *text, struct hook_plan *ret)
 {
 	struct hook_plan plan = {.sticky = false};
-	const char *op = text, *at, *act, *rest;
+	const char *op, *at, *act, *rest;
 	size_t op_n, at_n, act_n;
 
+	op = parse_program(text, &plan);
+	if (!op)
+		return -EINVAL;
 	op_n = strcspn(op, ":");
 	if (op[op_n] == '\0')
 		return -EINVAL;
@@ -217,6 +304,9 @@ hook_plan_parse(const char *text, struct hook_plan *ret)
 	ret->err = plan.err;
 	ret->sticky = plan.sticky;
 	ret->at = plan.at;
+	memcpy(ret->program, plan.program, sizeof(ret->program));
+	ret->told = NULL;
 	atomic_store(&ret->seen, 0);
+	atomic_store(&ret->struck, false);
 	return 0;
 }

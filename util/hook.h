@@ -12,7 +12,11 @@
  * environment variable MUNIMENT_FAULT is armed at the first operation of the
  * process; a text that does not parse ends the process with status 99, so
  * that a misspelt plan cannot pass for a survived fault. Children inherit the
- * variable and count for themselves.
+ * variable and count for themselves; a plan that names a program is for that
+ * one alone. When a plan strikes first it appends a line to the file named by
+ * MUNIMENT_FAULT_TOLD, if that is set: program, operation, which one it was,
+ * what it did ("muniment-pull pwrite 17 EIO"). A plan that only tells, tells
+ * each time.
  */
 
 #include <stdatomic.h>
@@ -79,13 +83,19 @@ hook_check_len(enum hook_op op, size_t *len)
 enum hook_act {
 	HOOK_FAIL,  /* return err */
 	HOOK_SHORT, /* move half of the bytes, at least one */
-	HOOK_KILL   /* SIGKILL to the own process: a power cut without one */
+	HOOK_KILL,  /* SIGKILL to the own process: a power cut without one */
+	HOOK_TELL   /* do nothing but tell */
 };
+
+/* Longest name of a program, and its NUL. */
+#define HOOK_PROGRAM 32
 
 /*
  * The ready-made hook: hook_set(hook_plan_run, &plan). The at-th operation
  * (from 1) of kind op, or of any kind when op is HOOK_OPS, meets act; with
- * sticky all later ones too.
+ * sticky all later ones too. But no kernel interrupts a call for ever: of a
+ * sticky EINTR each thread meets every other one, so that what is tried again
+ * goes through.
  */
 struct hook_plan {
 	enum hook_op op;
@@ -93,15 +103,19 @@ struct hook_plan {
 	int err; /* negative */
 	bool sticky;
 	unsigned long at;
-	atomic_ulong seen; /* operations of this kind so far */
+	char program[HOOK_PROGRAM]; /* for the environment: empty, or whose */
+	const char *told;	    /* the file that is told; NULL: none */
+	atomic_ulong seen;	    /* operations of this kind so far */
+	atomic_bool struck;
 };
 
 int hook_plan_run(void *plan, enum hook_op op, size_t *len);
 
 /*
- * Read "OP:N:ERRNO" or "OP:N:ERRNO:sticky". OP is a name of enum hook_op in
- * lower or upper case ("pwrite"), or "any"; N counts from 1; ERRNO is a name
- * ("EIO") or number, or "SHORT", or "KILL". 0, or -EINVAL and *ret unchanged.
+ * Read "[PROGRAM/]OP:N:ERRNO[:sticky]". OP is a name of enum hook_op in lower
+ * or upper case ("pwrite"), or "any"; N counts from 1; ERRNO is a name ("EIO")
+ * or number, or "SHORT", "KILL" or "TELL"; PROGRAM is a program's own name
+ * ("muniment-pull"). 0, or -EINVAL and *ret unchanged.
  */
 must_check int hook_plan_parse(const char *text, struct hook_plan *ret);
 

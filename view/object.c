@@ -229,6 +229,15 @@ find_row(struct packset_pack *pack, struct addr addr, struct pack_row *row,
 }
 
 static int
+check_row(const struct pack_row *row, const struct ref *ref, struct fault *f)
+{
+	if (!id_equal(&row->id, &ref->id))
+		return view_object_bad(
+			ref, f, "another object lies at this address");
+	return 0;
+}
+
+static int
 hold_object(struct view_snap *s, struct packset_pack *pack, struct addr addr,
 	const struct ref *ref, struct view_object *ret, struct id *ret_id,
 	struct fault *f)
@@ -239,11 +248,10 @@ hold_object(struct view_snap *s, struct packset_pack *pack, struct addr addr,
 	int err;
 
 	err = find_row(pack, addr, &row, &l.row, f);
+	if (err == 0 && ref)
+		err = check_row(&row, ref, f);
 	if (err < 0)
 		return err;
-	if (ref && !id_equal(&row.id, &ref->id))
-		return view_object_bad(
-			ref, f, "another object lies at this address");
 	o.view = s->view;
 	err = cache_get(s->view->cache,
 		(struct cache_key){addr.ordinal, row.block}, load_block, &l,
@@ -320,6 +328,27 @@ view_object_at(struct view_snap *s, struct addr addr, struct view_object *ret,
 	struct id *ret_id, struct fault *f)
 {
 	return get_object(s, addr, NULL, ret, ret_id, f);
+}
+
+int
+view_ref_stands(
+	struct view_snap *s, const struct ref *ref, bool *leaf, struct fault *f)
+{
+	struct packset_pack *pack;
+	struct pack_block block;
+	struct pack_row row;
+	int err;
+
+	err = hold_pack(s, ref->addr.ordinal, &pack, f);
+	if (err < 0)
+		return err;
+	err = find_row(pack, ref->addr, &row, &block, f);
+	if (err == 0)
+		err = check_row(&row, ref, f);
+	packset_put(s->view->packs, pack);
+	if (err == 0)
+		*leaf = row.refs == 0;
+	return err;
 }
 
 int

@@ -282,8 +282,11 @@ place_link(struct view_snap *s, const struct place *p, struct view_object *o,
 
 	if (p->entry.kind != FILE_SYMLINK)
 		return -EINVAL;
-	if (p->entry.content == 0)
-		return -ENODATA;
+	if (p->entry.content == 0) {
+		*o = VIEW_OBJECT_NONE;
+		*ret = span_of(NULL, 0);
+		return 0;
+	}
 	err = view_object(s, &p->content, VIEW_TYPE(OBJECT_LINK), o, f);
 	if (err < 0)
 		return err;

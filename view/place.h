@@ -124,9 +124,9 @@ void place_dir_close(struct place_dir *d);
 /* ---- what an entry refers to ---- */
 
 /*
- * Target of a symbolic link, borrowed from *o, which the caller puts.
- * -EINVAL for another kind; -ENODATA (no fault is set) when the source did
- * not tell it.
+ * Target of a symbolic link, borrowed from *o, which the caller puts; empty
+ * when the source did not tell it. -EINVAL for another kind. Faults: those of
+ * view_object.
  */
 must_check int place_link(struct view_snap *s, const struct place *p,
 	struct view_object *o, struct span *ret, struct fault *f);

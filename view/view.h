@@ -12,6 +12,7 @@
  * lock, beside a running pull.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -105,6 +106,14 @@ must_check int view_object(struct view_snap *s, const struct ref *ref,
 /* The same for whatever lies at an address; its id goes to *ret_id. */
 must_check int view_object_at(struct view_snap *s, struct addr addr,
 	struct view_object *ret, struct id *ret_id, struct fault *f);
+
+/*
+ * Does ref lead to its object? Its pack's table says so; the object itself is
+ * not read. *leaf is set when it has no references of its own. Faults: those
+ * of packset_get, pack-damaged, object-damaged, object-missing.
+ */
+must_check int view_ref_stands(struct view_snap *s, const struct ref *ref,
+	bool *leaf, struct fault *f);
 
 /* Rows of a pack of the snapshot: addresses of its objects are below that. */
 must_check int view_pack_rows(

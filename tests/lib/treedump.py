@@ -318,6 +318,39 @@ class Dumper:
                 fields["link"] = escape(self.names[key][1])
 
 
+ORDER = ("type mode uid gid size mtime rdev nlink link sha256 target"
+         " xattr map entries").split()
+
+
+def describe(folder, left_out=(), as_text=True):
+    """The lines for a tree, and whether all of it could be read. The
+    current directory is another one meanwhile."""
+    # One descriptor and two calls are in use per level of the tree.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sys.setrecursionlimit(20000)
+
+    dumper = Dumper()
+    back = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        dumper.tree(folder)
+    finally:
+        os.fchdir(back)
+        os.close(back)
+    dumper.link_groups()
+    lines = []
+    for path, _, fields in sorted(dumper.entries, key=lambda e: e[0]):
+        shown = [(name, fields[name]) for name in ORDER
+                 if name in fields and name not in left_out]
+        if as_text:
+            lines.append(" ".join([escape(path)]
+                                  + ["%s=%s" % pair for pair in shown]))
+        else:
+            lines.append(json.dumps({"path": escape(path),
+                                     **as_json(shown)}))
+    return lines, not dumper.failed
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="treedump.py",
@@ -331,36 +364,20 @@ def main():
                         help="print each line as a JSON object")
     args = parser.parse_args()
 
-    # One descriptor and two calls are in use per level of the tree.
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    sys.setrecursionlimit(20000)
-
-    dumper = Dumper()
-    try:
-        dumper.tree(args.dir)
-    except OSError as e:
-        print("treedump: %s: %s" % (escape(os.fsencode(args.dir)),
-                                    e.strerror), file=sys.stderr)
-        return 1
-    dumper.link_groups()
-
     left_out = set()
     if args.no_nlink:
         left_out.add("nlink")
     if args.no_holes:
         left_out.add("map")
-    order = ("type mode uid gid size mtime rdev nlink link sha256 target"
-             " xattr map entries").split()
-    for path, _, fields in sorted(dumper.entries, key=lambda e: e[0]):
-        shown = [(name, fields[name]) for name in order
-                 if name in fields and name not in left_out]
-        if args.json:
-            print(json.dumps({"path": escape(path), **as_json(shown)}))
-        else:
-            print(" ".join([escape(path)]
-                           + ["%s=%s" % pair for pair in shown]))
-    return 1 if dumper.failed else 0
+    try:
+        lines, whole = describe(args.dir, left_out, not args.json)
+    except OSError as e:
+        print("treedump: %s: %s" % (escape(os.fsencode(args.dir)),
+                                    e.strerror), file=sys.stderr)
+        return 1
+    for line in lines:
+        print(line)
+    return 0 if whole else 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 /* Goal: what a pull stores is what lay there, a second one costs what changed, and
  * the manifest is exactly the closure of the snapshot. */
 #include "tests/lib/check.h"
+#include "tests/lib/closure.h"
 
 #include "keys/digest.h"
 #include "keys/recipient.h"
@@ -11,7 +12,6 @@
 #include "store/snapshots.h"
 #include "store/store_read.h"
 #include "store/store_write.h"
-#include "util/mem.h"
 #include "view/file.h"
 #include "view/place.h"
 #include "view/unlock.h"
@@ -202,67 +202,31 @@ same_file(struct look *l, const char *name)
 
 /* ---- closure ---- */
 
-struct closure {
-	struct look *look;
-	struct ref *seen;
-	size_t n, cap;
-	struct ordinals packs;
-};
-
-static bool
-seen(struct closure *c, const struct ref *ref)
-{
-	size_t i;
-
-	for (i = 0; i < c->n; i++)
-		if (ref_equal(&c->seen[i], ref))
-			return true;
-	if (c->n == c->cap) {
-		c->cap = 2 * c->cap + 64;
-		c->seen = mem_realloc_array(c->seen, c->cap, sizeof(*ref));
-	}
-	c->seen[c->n++] = *ref;
-	return false;
-}
-
 static void
-walk(struct closure *c, const struct ref *ref)
+on_bad(void *ctx, const struct ref *ref, const struct fault *why)
 {
-	struct view_object o = VIEW_OBJECT_NONE;
-	struct fault f = {0};
-	struct ref child;
-	uint32_t i;
-
-	if (seen(c, ref))
-		return;
-	CHECK_EQ(ordinals_add(&c->packs, ref->addr.ordinal), 0);
-	if (!worked(view_object(c->look->snap, ref, VIEW_ANY_TYPE, &o, &f), &f))
-		return;
-	for (i = 0; i < o.refs; i++) {
-		child = view_object_ref(&o, i);
-		walk(c, &child);
-	}
-	view_object_put(&o);
+	(void)ctx;
+	(void)ref;
+	worked(-EBADMSG, why);
 }
 
 /* The manifest's packs are those that the closure meets. Returns how many. */
 static uint32_t
 manifest_is_closure(void)
 {
+	_cleanup_closure_ struct closure c = CLOSURE_NONE;
 	struct look l;
-	struct closure c = {.look = &l};
 	uint32_t i, n = 0;
 
 	if (look_open(&l)) {
-		walk(&c, &l.list.v[l.list.n - 1].body.root);
+		closure_walk(l.snap, &l.list.v[l.list.n - 1].body.root, on_bad,
+			NULL, &c);
 		n = view_packs(l.snap);
-		CHECK_EQ(n, c.packs.n);
-		for (i = 0; i < n && i < c.packs.n; i++)
-			CHECK_EQ(view_pack_ordinal(l.snap, i), c.packs.v[i]);
+		CHECK_EQ(n, c.packs);
+		for (i = 0; i < n && i < c.packs; i++)
+			CHECK_EQ(view_pack_ordinal(l.snap, i), c.pack[i]);
 	}
 	look_close(&l);
-	mem_free(c.seen);
-	ordinals_free(&c.packs);
 	return n;
 }
 

@@ -171,8 +171,8 @@ lib_begin(struct lib_store *s, struct writer *w, enum pack_kind kind,
 void
 lib_object_id(struct lib_store *s, const struct lib_object *o, struct id *ret)
 {
-	id_compute(
-		ret, &s->id, o->type, o->refs, o->nrefs, span_str(o->content));
+	id_compute(ret, &s->id, o->type, o->refs, o->nrefs,
+		span_str(o->claims ? o->claims : o->content));
 }
 
 void

@@ -47,6 +47,7 @@ struct lib_object {
 	const char *content;
 	const struct ref *refs;
 	size_t nrefs;
+	const char *claims; /* the content whose id it gets; NULL: its own */
 };
 
 /* An open draft and its pack key. */

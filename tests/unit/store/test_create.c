@@ -5,6 +5,7 @@
 
 #include "keys/digest.h"
 #include "keys/secmem.h"
+#include "store/ledger_append.h"
 #include "store/snapshots.h"
 #include "store/store_read.h"
 #include "store/vault_keys.h"
@@ -163,6 +164,39 @@ test_foreign(void)
 	lib_done(&other);
 }
 
+/* A ledger that the pinned key has signed, and that began with another one. */
+static void
+test_foreign_first_leaf(void)
+{
+	static const char *const names[] = {
+		"ledger/checkpoint", "ledger/leaves-00000000", "ledger/hash-0"};
+	const struct span none = span_of(NULL, 0);
+	_cleanup_append_ struct append *a = NULL;
+	_cleanup_close_ int fd = -1;
+	struct leaf_store first = {.ledger_key = {1}};
+	struct append_keys keys;
+	uint8_t clear[LEAF_STORE_SIZE];
+	char path[LIB_PATH];
+	struct lib_store s;
+	struct store *st;
+
+	lib_make(&s, "store");
+	for (size_t i = 0; i < array_len(names); i++) {
+		lib_path(path, s.dir, names[i]);
+		CHECK(unlink(path) == 0);
+	}
+	keys = (struct append_keys){
+		s.keys->store, &s.keys->log_key, &s.keys->ledger_seed};
+	fd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	leaf_store_encode(&first, clear);
+	CHECK(LIB_OK(append_create(fd, &keys, &a, &f)));
+	CHECK(LIB_OK(append_put(a, LEAF_STORE, span_of(clear, sizeof(clear)),
+		none, NULL, NULL, &f)));
+	CHECK(LIB_OK(append_sign(a, &f)));
+	LIB_FAULT(FAULT_LEDGER_FOREIGN, store_open(s.dir, &st, &f));
+	lib_done(&s);
+}
+
 static void
 test_keys(void)
 {
@@ -197,5 +231,5 @@ test_second_writer(void)
 }
 
 CHECK_MAIN(TEST(test_open), TEST(test_folders), TEST(test_all_or_nothing),
-	TEST(test_conf_bits), TEST(test_foreign), TEST(test_keys),
-	TEST(test_second_writer))
+	TEST(test_conf_bits), TEST(test_foreign), TEST(test_foreign_first_leaf),
+	TEST(test_keys), TEST(test_second_writer))

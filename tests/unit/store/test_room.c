@@ -41,8 +41,6 @@ test_small(void)
 	lib_make_in(&s, disk, "store");
 	LIB_FAULT(FAULT_STORE_FULL, writer_open(s.dir, &w, &f));
 	/* Nothing was made. */
-	lib_path(path, s.dir, "run/lock");
-	CHECK(access(path, F_OK) < 0);
 	lib_path(path, s.dir, "cache/index");
 	CHECK(access(path, F_OK) < 0);
 	unmount_disk(&s, disk);

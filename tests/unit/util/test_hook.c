@@ -55,6 +55,23 @@ sticky_of_any_kind(void)
 	hook_set(NULL, NULL);
 }
 
+/* What a loop that tries again sees of a sticky EINTR. */
+static void
+interrupted_calls_go_through(void)
+{
+	struct hook_plan plan = {.op = HOOK_READ,
+		.act = HOOK_FAIL,
+		.err = -EINTR,
+		.at = 3,
+		.sticky = true};
+
+	hook_set(hook_plan_run, &plan);
+	for (int i = 1; i <= 8; i++)
+		CHECK_EQ(hook_check(HOOK_READ),
+			i >= 3 && i % 2 == 1 ? -EINTR : 0);
+	hook_set(NULL, NULL);
+}
+
 static void
 short_transfer(void)
 {
@@ -125,6 +142,10 @@ plans_that_parse(void)
 	CHECK_EQ(hook_plan_parse("fsync:4294967295:KILL", &p), 0);
 	CHECK_EQ(p.act, HOOK_KILL);
 	CHECK_EQ(p.at, 4294967295);
+	CHECK_STR(p.program, "");
+	CHECK_EQ(hook_plan_parse("muniment-pull/any:1:tell:sticky", &p), 0);
+	CHECK_EQ(p.act, HOOK_TELL);
+	CHECK_STR(p.program, "muniment-pull");
 }
 
 static void
@@ -135,8 +156,9 @@ plans_that_do_not(void)
 		"read:1x:EIO", "read:4294967296:EIO", "red:1:EIO",
 		"read:1:EWHAT", "read:1:0", "read:1:4096",
 		"read:1:EIO:", "read:1:EIO:stick",
-		"read:1:EIO:sticky:", " read:1:EIO", "rea:1:EIO",
-		"reads:1:EIO"};
+		"read:1:EIO:sticky:", " read:1:EIO", "rea:1:EIO", "reads:1:EIO",
+		"/read:1:EIO", "a/b/read:1:EIO", "a/read",
+		"a-name-that-is-longer-than-programs-are/read:1:EIO"};
 
 	for (size_t i = 0; i < array_len(bad); i++) {
 		struct hook_plan p = {.at = 77};
@@ -147,13 +169,16 @@ plans_that_do_not(void)
 	}
 }
 
+/* Room for a path below the scratch folder. */
+static char told[4200];
+
 /* Run this program again with a plan; the second life reports by status. */
 static int
 status_under(const char *plan)
 {
-	char var[100];
+	char var[100], told_var[4300];
 	const char *argv[] = {"test_hook", "under-a-plan", NULL};
-	const char *envp[] = {var, NULL};
+	const char *envp[] = {var, told_var, NULL};
 	struct child_opts opts = {
 		.path = "/proc/self/exe", .maps = 2, .map = {{1, 1}, {2, 2}}};
 	struct child c = CHILD_NONE;
@@ -163,6 +188,7 @@ status_under(const char *plan)
 	memcpy(&opts.argv, &(const char **){argv}, sizeof(opts.argv));
 	memcpy(&opts.envp, &(const char **){envp}, sizeof(opts.envp));
 	snprintf(var, sizeof(var), "MUNIMENT_FAULT=%s", plan);
+	snprintf(told_var, sizeof(told_var), "MUNIMENT_FAULT_TOLD=%s", told);
 	CHECK_EQ(child_spawn(&opts, &c), 0);
 	CHECK_EQ(child_wait(&c, &status), 0);
 	return status;
@@ -178,17 +204,44 @@ under_a_plan(void)
 	return 0;
 }
 
+#ifdef MUNIMENT_FAULTS
+/* The file that is told holds this, and is then removed. */
+static void
+was_told(const char *want)
+{
+	char text[256] = "";
+	FILE *f = fopen(told, "re");
+
+	if (f) {
+		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+		fclose(f);
+		unlink(told);
+	}
+	CHECK_STR(text, want);
+}
+#endif
+
 static void
 environment(void)
 {
 #ifdef MUNIMENT_FAULTS
 	int status;
 
+	snprintf(told, sizeof(told), "%s/told", check_scratch());
 	CHECK_EQ(WEXITSTATUS(status_under("unlink:4:EIO")), 4);
+	was_told("test_hook unlink 4 EIO\n");
 	CHECK_EQ(WEXITSTATUS(status_under("unlink:9:EIO")), 0);
+	was_told("");
+	CHECK_EQ(WEXITSTATUS(status_under("test_hook/unlink:2:EIO:sticky")), 2);
+	was_told("test_hook unlink 2 EIO\n");
+	CHECK_EQ(status_under("another/unlink:2:EIO"), 0);
+	was_told("");
+	CHECK_EQ(status_under("any:4:TELL:sticky"), 0);
+	was_told("test_hook unlink 4 TELL\ntest_hook unlink 5 TELL\n");
 	CHECK_EQ(WEXITSTATUS(status_under("unlnk:4:EIO")), 99);
 	status = status_under("unlink:2:KILL");
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	was_told("test_hook unlink 2 KILL\n");
 #else
 	CHECK_EQ(status_under("unlink:4:EIO"), 0);
 	CHECK_EQ(status_under("nonsense"), 0);
@@ -202,6 +255,7 @@ main(int argc, char **argv)
 		TEST(unset_lets_everything_pass),
 		TEST(nth_of_a_kind),
 		TEST(sticky_of_any_kind),
+		TEST(interrupted_calls_go_through),
 		TEST(short_transfer),
 		TEST(exactly_one_among_threads),
 		TEST(plans_that_parse),

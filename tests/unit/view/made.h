@@ -38,6 +38,9 @@ const char *made_store(const struct made *m);
 
 struct ref made_object(struct made *m, enum object_type type,
 	const void *content, size_t n, const struct ref *refs, size_t nrefs);
+/* A chunk with the id of one text and the bytes of another, in a pack that is
+ * otherwise as it must be: what only the sealing side itself could write. */
+struct ref made_forged(struct made *m, const char *claims, const char *bytes);
 struct ref made_node(struct made *m, uint8_t level,
 	const struct made_piece *piece, size_t n);
 

@@ -2,7 +2,8 @@
 /*
  * Goal: reads at any offset over chunks, holes, repeats and three levels of
  * nodes give the bytes that were stored; data and holes are where they were;
- * a damaged block fails its own bytes and no others.
+ * a damaged block fails its own bytes and no others; an object that does not
+ * give its id, or lies where another one belongs, is refused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -294,4 +295,51 @@ damage_stays_local(void)
 	view_snap_close(snap);
 }
 
-CHECK_MAIN(TEST(reads_and_holes), TEST(damage_stays_local))
+/* ---- what the sealing side could have made up ---- */
+
+static void
+check_refused(struct view_snap *snap, const char *path)
+{
+	char buf[64] = "nothing";
+	struct fault f = {0};
+	struct file file;
+
+	open_file(snap, path, &file);
+	CHECK_EQ(file_pread(&file, buf, sizeof(buf), 0, &f), -EBADMSG);
+	CHECK_EQ(f.code, FAULT_OBJECT_DAMAGED);
+	CHECK_STR(buf, "nothing");
+	file_close(&file);
+}
+
+static void
+forged_objects(void)
+{
+	static const char *const paths[] = {"/srv"};
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[3];
+	struct view_snap *snap;
+	struct fault f = {0};
+	struct file file;
+	char buf[64];
+
+	v[0] = made_file(m, "forged", "genuine", 7);
+	v[0].content = made_forged(m, "genuine", "forgery");
+	v[1] = made_file(m, "moved", "a note", 6);
+	v[2] = made_file(m, "sound", "a deed", 6);
+	v[1].content.addr = v[2].content.addr;
+	made_directory(m, &root, v, 3, 8, 2);
+	made_commit(m, paths, &root, 1);
+	made_open(made_store(m), &s, &snap);
+	made_free(m);
+	check_refused(snap, "/forged");
+	check_refused(snap, "/moved");
+	open_file(snap, "/sound", &file);
+	CHECK_EQ(file_pread(&file, buf, sizeof(buf), 0, &f), 6);
+	CHECK_MEM(buf, "a deed", 6);
+	file_close(&file);
+	view_snap_close(snap);
+}
+
+CHECK_MAIN(
+	TEST(reads_and_holes), TEST(damage_stays_local), TEST(forged_objects))
