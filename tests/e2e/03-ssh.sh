@@ -8,11 +8,15 @@
 . "$(dirname "$0")/store.sh"
 need_root
 need tar xz
-archive=/usr/src/linux-source-6.1.tar.xz
-[ -e "$archive" ] || {
-	echo "SKIP: $archive is not there (linux-source-6.1)" >&2
+archive=
+for found in /usr/src/linux-source-*.tar.xz; do
+	[ -e "$found" ] && archive=$found
+done
+[ -n "$archive" ] || {
+	echo 'SKIP: no source of a kernel is there (linux-source)' >&2
 	exit 77
 }
+kernel=$(basename "$archive" .tar.xz)
 
 # In memory where there is room for two trees and a store.
 place=$SCRATCH
@@ -44,10 +48,10 @@ equal 'bytes stored' "$(field bytes_stored)" 0
 
 say mount
 mounted "$SCRATCH/mnt"
-top=$SCRATCH/mnt/kernel/latest/linux-source-6.1
+top=$SCRATCH/mnt/kernel/latest/$kernel
 ls -lR "$top/Documentation" | wc -l | grep -qE '^[0-9]{4}'
-cmp "$place/src/linux-source-6.1/MAINTAINERS" "$top/MAINTAINERS"
-diff -r --no-dereference "$place/src/linux-source-6.1/fs" "$top/fs"
+cmp "$place/src/$kernel/MAINTAINERS" "$top/MAINTAINERS"
+diff -r --no-dereference "$place/src/$kernel/fs" "$top/fs"
 umount "$SCRATCH/mnt"
 
 say restore

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
-need setsid flock
+need setsid flock unshare prlimit setpriv
 
 new_store
 mkdir "$SCRATCH/src" "$SCRATCH/mnt" "$SCRATCH/full"
@@ -160,7 +160,7 @@ wait_for "[ -e $(quote "$SCRATCH/agent-runs") ]"
 refused store-busy "$MUNIMENT" pull --source files1 "$SCRATCH/src"
 expect_status 0 "$MUNIMENT" snapshots
 stop_process "$slow"
-wait_for "flock -n $(quote "$MUNIMENT_STORE/run/lock") true"
+wait_for "flock -n $(quote "$MUNIMENT_STORE/ledger") true"
 
 say keys
 vault=$MUNIMENT_STORE/keys/vault
@@ -185,6 +185,48 @@ for verb in 'ls files1@latest' "mount $SCRATCH/mnt" snapshots status verify \
 	refused store-newer "$MUNIMENT" $verb
 done
 cp -p "$SCRATCH/conf" "$MUNIMENT_STORE/store.conf"
+
+say a store that is damaged
+kept=$SCRATCH/kept
+cp -a "$MUNIMENT_STORE" "$kept"
+manifest=manifests/$(ls "$MUNIMENT_STORE/manifests")
+for damage in store.conf:store-conf-damaged \
+	ledger/checkpoint:checkpoint-damaged "$manifest:manifest-damaged"; do
+	file=${damage%:*}
+	truncate -s 50 "$MUNIMENT_STORE/$file"
+	refused "${damage##*:}" "$MUNIMENT" ls files1@latest
+	rm "$MUNIMENT_STORE/$file"
+	cp -p "$kept/$file" "$MUNIMENT_STORE/$file"
+done
+rm "$MUNIMENT_STORE/$manifest"
+refused manifest-missing "$MUNIMENT" ls files1@latest
+cp -p "$kept/$manifest" "$MUNIMENT_STORE/$manifest"
+rm -r "$MUNIMENT_STORE/cache"
+: >"$MUNIMENT_STORE/cache"
+refused index-damaged "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+rm "$MUNIMENT_STORE/cache"
+pull files1 "$SCRATCH/src"
+
+say a machine that gives too little
+expect_status 0 prlimit --memlock=0 setpriv --bounding-set=-ipc_lock \
+	"$MUNIMENT" snapshots
+one_line_error
+expect_stderr '\[memory-lock\]$'
+# A sanitizer needs room of its own.
+nm -D "$MUNIMENT_BUILD/cli/muniment-read" | grep -q __asan ||
+	refused no-memory prlimit --as=100000000 "$MUNIMENT" ls files1@latest
+refused io sh -c "'$MUNIMENT' snapshots >/dev/full"
+refused mount-failed unshare -m sh -c "mount -t tmpfs none /dev
+	exec '$MUNIMENT' mount '$SCRATCH/mnt'"
+refused mount-failed unshare -m sh -c "mount --bind /dev/null /dev/fuse
+	exec '$MUNIMENT' mount '$SCRATCH/mnt'"
+mkdir "$SCRATCH/alone"
+cp "$MUNIMENT" "$SCRATCH/alone"
+echo 'no program' >"$SCRATCH/alone/muniment-read"
+chmod 755 "$SCRATCH/alone/muniment-read"
+expect_status 1 "$SCRATCH/alone/muniment" snapshots
+one_line_error
+expect_stderr '\[internal\]$'
 
 say a full disk
 # The databases reserve some room of their own.

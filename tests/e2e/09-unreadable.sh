@@ -56,6 +56,7 @@ expect_stdout 'locked-deed: it could not be opened: Permission denied'
 
 say a restore does not pretend
 expect_status 3 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out"
+expect_stderr '^locked-deed: .*\[source-unreadable\]$'
 expect_stderr '\[restore-incomplete\]$'
 equal notice "$(cat "$SCRATCH/out/open/notice")" public
 [ ! -s "$SCRATCH/out/locked-deed" ] || fail 'where does that come from?'

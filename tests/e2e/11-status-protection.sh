@@ -45,11 +45,14 @@ expect_stdout "^packs +$packs, .* $((packs - 1)) immutable, 0 only read-only, 1 
 
 say a leftover
 echo x >"$MUNIMENT_STORE/incoming/00112233445566778899aabbccddeeff"
+echo x >"$MUNIMENT_STORE/manifests/.0011.tmp"
 expect_status 0 "$MUNIMENT" status
 expect_stdout '^incoming +1 open pack'
 pull files1 "$SCRATCH/src"
 expect_status 0 "$MUNIMENT" status --json
 equal incoming "$(field incoming)" 0
+[ ! -e "$MUNIMENT_STORE/manifests/.0011.tmp" ] ||
+	fail 'a manifest without a name was not swept'
 
 say how root removes a store: the two commands of the README
 chattr -R -i "$MUNIMENT_STORE"

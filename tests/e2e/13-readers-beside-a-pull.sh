@@ -38,7 +38,7 @@ chmod 755 "$SCRATCH/agent"
 pull=$!
 at_exit "touch $(quote "$SCRATCH/go"); stop_process $pull"
 busy() {
-	! flock -n "$MUNIMENT_STORE/run/lock" true
+	! flock -n "$MUNIMENT_STORE/ledger" true
 }
 wait_for "[ -e $(quote "$SCRATCH/agent-runs") ]"
 
