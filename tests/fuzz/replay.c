@@ -2,9 +2,10 @@
 
 /*
  * main for a fuzz target that is built without a fuzzer: hands each file that
- * is named, and each file of a directory that is named, to the target. A
- * directory that is missing or has no file is a failure, so that a test
- * cannot pass by reading nothing.
+ * is named, and each file of a directory that is named, to the target; where
+ * inputs are made of units, what lies beside each sample too. A directory that
+ * is missing or has no file is a failure, so that a test cannot pass by reading
+ * nothing.
  */
 
 #include <dirent.h>
@@ -14,9 +15,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "tests/fuzz/entry.h"
+#include "tests/fuzz/units.h"
 #include "util/cleanup.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool
 replay_file(const char *path, size_t size)
@@ -36,6 +37,10 @@ replay_file(const char *path, size_t size)
 		return false;
 	}
 	LLVMFuzzerTestOneInput(data, size);
+#ifdef UNITS
+	if (strstr(path, "/sample-"))
+		units_twist(data, size);
+#endif
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The seed corpus: every sample of tests/fuzz/trip.h as a file
- * DIR/DECODER/sample-N.
+ * The seed corpus: every sample of tests/fuzz/trip.h and tests/fuzz/seeds.h as
+ * a file DIR/TARGET/sample-N.
  *
  *	seeds DIR            write them
  *	seeds --check DIR    fail when a file is not what the encoder makes now
@@ -16,8 +16,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/fuzz/trip.h"
+#include "tests/fuzz/seeds.h"
 #include "util/io.h"
+
+static const struct trip made[] = {
+	{"pack", NULL, sample_pack, 2},
+	{"pull", NULL, sample_pull, 10},
+	{"recover", NULL, sample_recover, 4},
+	{"serve", NULL, sample_serve, 3},
+	{"view", NULL, sample_view, 2},
+};
 
 static int
 seed_write(const char *path, struct span bytes)
@@ -77,6 +85,10 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < trip_count; i++) {
 		if (seeds_of(&trip_list[i], argv[argc - 1], check) != 0)
+			return 1;
+	}
+	for (size_t i = 0; i < array_len(made); i++) {
+		if (seeds_of(&made[i], argv[argc - 1], check) != 0)
 			return 1;
 	}
 	return 0;

@@ -4,7 +4,7 @@
 
 #include "format/keyblob.h"
 #include "format/leaf.h"
-#include "tests/fuzz/trip.h"
+#include "tests/fuzz/rules.h"
 
 /* Clear parts decode and encode to themselves. */
 static void
@@ -33,18 +33,26 @@ check_clear(const struct leaf *leaf)
 		return;
 	case LEAF_PULL:
 		TRIP_MUST(leaf_pull_decode(leaf->clear, &pull) == 0);
+		TRIP_MUST(pull.compartment > 0);
 		leaf_pull_encode(&pull, out);
 		break;
 	case LEAF_PACK:
 		TRIP_MUST(leaf_pack_decode(leaf->clear, &pack) == 0);
+		TRIP_MUST(pack.ordinal > 0 && pack.compartment > 0);
+		TRIP_MUST(pack.pull < leaf->number);
 		leaf_pack_encode(&pack, out);
 		break;
 	case LEAF_SNAPSHOT:
 		TRIP_MUST(leaf_snapshot_decode(leaf->clear, &snapshot) == 0);
+		TRIP_MUST(
+			(snapshot.flags & 3) == 1 || (snapshot.flags & 3) == 2);
+		TRIP_MUST(snapshot.flags <= 7 && snapshot.compartment > 0);
+		TRIP_MUST(snapshot.pull < leaf->number);
 		leaf_snapshot_encode(&snapshot, out);
 		break;
 	case LEAF_ENDED:
 		TRIP_MUST(leaf_ended_decode(leaf->clear, &ended) == 0);
+		TRIP_MUST(ended.pull < leaf->number);
 		leaf_ended_encode(&ended, out);
 		break;
 	}
@@ -59,6 +67,8 @@ trip_leaf(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	TRIP_MUST(leaf.prev <= leaf.number && in.n <= 64 * 1024);
+	TRIP_MUST(leaf.nonce.n == 24 && leaf.sealed.n >= 16);
 	check_clear(&leaf);
 	TRIP_MUST(leaf_encode(again, &leaf) == 0);
 	TRIP_MUST(span_eq(buf_span(again), leaf.ad));
@@ -84,18 +94,25 @@ trip_leaf_body(struct span in, struct buf *again)
 		err = leaf_pull_body_decode(rest, &text);
 		if (err)
 			return err;
+		rule_source(text);
 		TRIP_MUST(leaf_pull_body_encode(again, text) == 0);
 		return TRIP_EXACT;
 	case LEAF_SNAPSHOT:
 		err = leaf_body_decode(rest, &body);
 		if (err)
 			return err;
+		rule_source(body.source);
+		rule_text(body.location, 16384);
+		rule_when(body.clock);
+		rule_ref(&body.root);
 		TRIP_MUST(leaf_body_encode(again, &body) == 0);
 		return TRIP_EXACT;
 	case LEAF_ENDED:
 		err = leaf_ended_body_decode(rest, &text);
 		if (err)
 			return err;
+		if (text.n > 0)
+			rule_text(text, 16384);
 		TRIP_MUST(leaf_ended_body_encode(again, text) == 0);
 		return TRIP_EXACT;
 	default:
@@ -114,7 +131,13 @@ trip_leaf_frame(struct span in, struct buf *again)
 
 	if (err)
 		return err;
-	TRIP_MUST(leaf_frame_span(&frame) % 8 == 0);
+	TRIP_MUST(leaf_frame_span(&frame) % 8 == 0 && at % 8 == 0);
+	if (frame.kind == LEAF_FRAME_LEAF)
+		TRIP_MUST(frame.length >= 88 && frame.length <= 64 * 1024);
+	else
+		TRIP_MUST(frame.length > 0 && frame.length % 8 == 0 &&
+			  at >= frame.length &&
+			  frame.value == at - frame.length);
 	TRIP_MUST(buf_u64(again, at) == 0);
 	TRIP_MUST(buf_reserve(again, LEAF_FRAME_SIZE) == 0);
 	leaf_frame_encode(&frame, again->p + again->n);

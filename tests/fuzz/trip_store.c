@@ -9,7 +9,7 @@
 #include "format/keyblob.h"
 #include "format/manifest.h"
 #include "format/pack.h"
-#include "tests/fuzz/trip.h"
+#include "tests/fuzz/rules.h"
 
 int
 trip_conf(struct span in, struct buf *again)
@@ -47,6 +47,7 @@ trip_manifest(struct span in, struct buf *again)
 {
 	struct manifest m;
 	struct root root;
+	uint32_t last = 0;
 	int err = manifest_open(in, &m);
 
 	if (err)
@@ -55,6 +56,8 @@ trip_manifest(struct span in, struct buf *again)
 	for (uint32_t i = 0; i < m.n; i++) {
 		struct manifest_row row = manifest_at(&m, i);
 
+		TRIP_MUST(row.ordinal > last);
+		last = row.ordinal;
 		TRIP_MUST(manifest_find(&m, row.ordinal, &root) == 0);
 		TRIP_MUST(root_equal(&root, &row.root));
 		TRIP_MUST(manifest_add(again, &row) == 0);
@@ -73,6 +76,10 @@ trip_vault(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	TRIP_MUST(vault.n >= 1 && vault.n <= 64);
+	for (uint32_t i = 0; i < vault.n; i++)
+		TRIP_MUST(vault.compartment[i].compartment >
+			  (i > 0 ? vault.compartment[i - 1].compartment : 0));
 	TRIP_MUST(buf_reserve(again, in.n) == 0);
 	w = wcur_init(again->p, in.n);
 	TRIP_MUST(keyblob_vault_encode(&w, &vault) == 0);
@@ -92,6 +99,9 @@ trip_recipient(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	TRIP_MUST(recipient.recipient > 0 && recipient.kind == 1);
+	TRIP_MUST(recipient.memory >= 8 << 10 && recipient.memory <= 1 << 30);
+	TRIP_MUST(recipient.passes >= 1 && recipient.passes <= 16);
 	keyblob_recipient_ad(&recipient, ad);
 	TRIP_MUST(memcmp(ad, in.p, sizeof(ad)) == 0);
 	TRIP_MUST(keyblob_recipient_encode(again, &recipient) == 0);
@@ -108,11 +118,15 @@ trip_epoch(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	TRIP_MUST(epoch.n >= 1 && epoch.n <= 64);
+	TRIP_MUST(epoch.compartment > 0 && epoch.epoch > 0);
 	for (uint32_t i = 0; i < epoch.n; i++) {
 		uint8_t copy[KEYBLOB_EPOCH_WRAP];
 		struct keyblob_wrap wrap;
 
 		row[i] = keyblob_epoch_wrap(&epoch, i);
+		TRIP_MUST(
+			row[i].recipient > (i > 0 ? row[i - 1].recipient : 0));
 		TRIP_MUST(keyblob_epoch_find(&epoch, row[i].recipient, &wrap) ==
 			  0);
 		keyblob_wrap_encode(&wrap, KEYBLOB_EPOCH_PAYLOAD, copy);
@@ -156,6 +170,7 @@ trip_pack_header(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	rule_header(&header);
 	pack_context(&header, context);
 	TRIP_MUST(memcmp(context, in.p, sizeof(context)) == 0);
 	pack_header_encode(&header, room(again, PACK_HEADER_SIZE));
@@ -170,6 +185,7 @@ trip_pack_ref(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	rule_ref(&ref);
 	pack_ref_encode(&ref, room(again, PACK_REF_SIZE));
 	return TRIP_EXACT;
 }
@@ -182,8 +198,7 @@ trip_pack_block(struct span in, struct buf *again)
 
 	if (err)
 		return err;
-	TRIP_MUST(block.plain <= FORMAT_BLOCK_MAX);
-	TRIP_MUST(pack_block_refs(&block) <= FORMAT_BLOCK_REFS_MAX);
+	rule_block(&block);
 	pack_block_encode(&block, room(again, PACK_BLOCK_SIZE));
 	return TRIP_EXACT;
 }
@@ -197,6 +212,7 @@ trip_pack_row(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	rule_row(&row);
 	block.plain = row.offset + row.length;
 	TRIP_MUST(row.refs > 0 || pack_row_within(&row, &block) == 0);
 	pack_row_encode(&row, room(again, PACK_ROW_SIZE));

@@ -10,7 +10,7 @@
 #include "format/problem.h"
 #include "format/snaproot.h"
 #include "format/statrec.h"
-#include "tests/fuzz/trip.h"
+#include "tests/fuzz/rules.h"
 
 /* The plain way to say what entry e is, to compare with the quick one. */
 static void
@@ -51,6 +51,7 @@ trip_content(struct span in, struct buf *again)
 		struct content_entry e = content_at(&node, i);
 
 		TRIP_MUST(e.start == end && e.index == i);
+		rule_content(&node, &e);
 		check_entry(&node, &e, &slot, &last);
 		piece[i] = (struct content_piece){e.kind, e.end};
 		end = e.end;
@@ -72,6 +73,10 @@ owners_of(const struct directory_owners *owners)
 	uint32_t n = 0;
 
 	while (directory_owners_next(&at, &list[n])) {
+		rule_owner(&list[n]);
+		TRIP_MUST(n == 0 || list[n].kind > list[n - 1].kind ||
+			  (list[n].kind == list[n - 1].kind &&
+				  list[n].number > list[n - 1].number));
 		n++;
 		TRIP_MUST(n <= owners->n);
 	}
@@ -88,6 +93,7 @@ int
 trip_page(struct span in, struct buf *again)
 {
 	_cleanup_buf_ struct buf entries = BUF_INIT;
+	struct span last = {NULL, 0};
 	struct directory_page page;
 	struct dirent_rec e, found;
 	struct directory_at at;
@@ -99,6 +105,10 @@ trip_page(struct span in, struct buf *again)
 		return err;
 	at = directory_page_start(&page);
 	while (directory_page_next(&at, &e)) {
+		rule_entry(&e, false);
+		if (n > 0)
+			rule_ascends(last, e.name);
+		last = e.name;
 		if (n++ < 64) {
 			TRIP_MUST(directory_page_find(&page, e.name, &found) ==
 				  0);
@@ -131,6 +141,11 @@ trip_node(struct span in, struct buf *again)
 	at = directory_node_start(&node);
 	while (directory_node_next(&at, &child[n])) {
 		TRIP_MUST(child[n].index == n);
+		TRIP_MUST(child[n].direct >= 1 &&
+			  child[n].below >= child[n].direct);
+		rule_name(child[n].name);
+		if (n > 0)
+			rule_ascends(child[n - 1].name, child[n].name);
 		direct += child[n].direct;
 		if (n < 64) {
 			TRIP_MUST(directory_node_find(
@@ -140,6 +155,7 @@ trip_node(struct span in, struct buf *again)
 		n++;
 	}
 	TRIP_MUST(n == node.n && direct == node.direct);
+	TRIP_MUST(n >= 1 && n <= 8192 && node.level >= 1);
 	err = directory_node_encode(again, node.level, child, n);
 	free(child);
 	TRIP_MUST(err == (n > DIRECTORY_WRITE_MAX ? -EINVAL : 0));
@@ -160,8 +176,11 @@ trip_attrs(struct span in, struct buf *again)
 		return err;
 	list = trip_array(attrs.n, sizeof(*list));
 	at = rcur_init(attrs.rows);
-	while (attrs_next(&at, &list[n]))
-		n++;
+	for (; attrs_next(&at, &list[n]); n++) {
+		rule_text(list[n].name, 255);
+		if (n > 0)
+			rule_ascends(list[n - 1].name, list[n].name);
+	}
 	TRIP_MUST(n == attrs.n);
 	if (n > 0) {
 		TRIP_MUST(attrs_find(&attrs, list[n - 1].name, &value) == 0);
@@ -186,12 +205,34 @@ trip_problem(struct span in, struct buf *again)
 	at = rcur_init(problems.rows);
 	while (problem_next(&at, &p)) {
 		n++;
+		TRIP_MUST(p.reason >= 1 && p.reason <= 8);
+		if (p.name.n > 0)
+			rule_text(p.name, 65535);
 		TRIP_MUST(problem_add(again, &p) == 0);
 	}
 	TRIP_MUST(n == problems.n);
 	if (n == 0)
 		TRIP_MUST(buf_u32(again, 0) == 0);
 	return TRIP_EXACT;
+}
+
+/* Parts ascend; those that are not known must not be critical. */
+static void
+check_parts(struct span in)
+{
+	struct rcur r = rcur_init(in);
+	uint32_t n = rcur_u16(&r), least = 0;
+
+	(void)rcur_u16(&r);
+	for (; n > 0; n--) {
+		uint16_t kind = rcur_u16(&r);
+
+		(void)rcur_u16(&r);
+		(void)rcur_span(&r, rcur_u32(&r));
+		TRIP_MUST(kind >= least && (kind < 0x8000 || kind == 0x8001));
+		least = kind + 1U;
+	}
+	TRIP_MUST(rcur_end(&r) == 0);
 }
 
 int
@@ -206,11 +247,16 @@ trip_snaproot(struct span in, struct buf *again)
 
 	if (err)
 		return err;
+	check_parts(in);
 	path = trip_array(root.paths, sizeof(*path));
 	owner = owners_of(&root.owners);
 	at = snaproot_start(&root);
-	while (snaproot_next(&at, &path[parts.paths]))
-		parts.paths++;
+	for (; snaproot_next(&at, &path[parts.paths]); parts.paths++) {
+		rule_text(path[parts.paths].path, 4095);
+		TRIP_MUST(path[parts.paths].path.p[0] == '/');
+		rule_entry(&path[parts.paths].entry, true);
+	}
+	TRIP_MUST(root.slots <= 8192);
 	TRIP_MUST(parts.paths == root.paths && at.slot <= root.slots);
 	parts.path = path;
 	parts.owner = owner;
@@ -229,6 +275,7 @@ int
 trip_statrec(struct span in, struct buf *again)
 {
 	_cleanup_buf_ struct buf entries = BUF_INIT;
+	uint8_t last[16] = {0};
 	struct statrec_entry e;
 	struct statrec rec;
 	struct rcur at;
@@ -238,8 +285,15 @@ trip_statrec(struct span in, struct buf *again)
 	if (err)
 		return err;
 	at = rcur_init(rec.entries);
+	if (rec.first) {
+		TRIP_MUST(rec.directory.type == 3 || rec.directory.type == 4);
+		rule_ref(&rec.directory.ref);
+		rule_ordinals(&rec.directory.packs);
+	}
 	while (statrec_next(&at, &e)) {
-		n++;
+		rule_remembered(&e);
+		TRIP_MUST(n++ == 0 || memcmp(last, e.hash, 16) < 0);
+		memcpy(last, e.hash, 16);
 		TRIP_MUST(statrec_entry_encode(&entries, &e) == 0);
 	}
 	TRIP_MUST(n == rec.n);

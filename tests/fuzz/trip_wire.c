@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
+#include "format/attrs.h"
 #include "format/wire.h"
-#include "tests/fuzz/trip.h"
+#include "tests/fuzz/rules.h"
 
 static int
 start_again(struct span payload, struct buf *again)
@@ -19,9 +20,13 @@ start_again(struct span payload, struct buf *again)
 	if (err)
 		return err;
 	s = trip_array(start.paths + start.excludes, sizeof(*s));
+	TRIP_MUST(start.paths >= 1 && start.paths <= 1024);
+	TRIP_MUST(start.options <= 3);
 	at = rcur_init(start.strings);
-	while (wire_start_next(&at, &s[n]))
-		n++;
+	for (; wire_start_next(&at, &s[n]); n++) {
+		rule_text(s[n], 4095);
+		TRIP_MUST(n >= start.paths || s[n].p[0] == '/');
+	}
 	TRIP_MUST(n == start.paths + start.excludes);
 	TRIP_MUST(wire_start_encode(again, &start, s, s + start.paths) == 0);
 	free(s);
@@ -32,6 +37,7 @@ static int
 batch_again(struct span payload, struct buf *again)
 {
 	_cleanup_buf_ struct buf entries = BUF_INIT;
+	struct span last = {NULL, 0};
 	struct wire_batch batch;
 	struct listing e;
 	struct rcur at;
@@ -40,9 +46,13 @@ batch_again(struct span payload, struct buf *again)
 
 	if (err)
 		return err;
+	rule_batch(&batch);
 	at = rcur_init(batch.entries);
 	while (wire_batch_next(&at, &e)) {
-		n++;
+		rule_listing(&e, batch.batch == 0);
+		if (n++ > 0 && batch.batch > 0)
+			rule_ascends(last, e.name);
+		last = e.name;
 		TRIP_MUST(wire_listing_encode(&entries, &e) == 0);
 	}
 	TRIP_MUST(n == batch.n);
@@ -51,7 +61,75 @@ batch_again(struct span payload, struct buf *again)
 	return 0;
 }
 
-/* Decode into a local of this type and encode it again. */
+static void
+judge_at(struct wire_at at)
+{
+	TRIP_MUST(at.entry < 1024);
+}
+
+static void
+judge_want(const struct wire_want *want)
+{
+	TRIP_MUST(want->want.n <= 1024);
+	for (size_t i = 0; i < want->want.n; i++)
+		TRIP_MUST(want->want.p[i] <= 3);
+}
+
+static void
+judge_owner(const struct owner *owner)
+{
+	rule_owner(owner);
+}
+
+static void
+judge_attrs(const struct wire_attrs *attrs)
+{
+	struct attrs set;
+
+	judge_at(attrs->at);
+	TRIP_MUST(attrs_open(attrs->set, &set) == 0);
+}
+
+static void
+judge_link(const struct wire_link *link)
+{
+	judge_at(link->at);
+	rule_text(link->target, 4095);
+}
+
+static void
+judge_data(const struct wire_data *data)
+{
+	judge_at(data->at);
+	TRIP_MUST(data->bytes.n >= 1 && data->bytes.n <= 256 * 1024);
+	TRIP_MUST(data->offset <= INT64_MAX - data->bytes.n);
+}
+
+static void
+judge_hole(const struct wire_hole *hole)
+{
+	judge_at(hole->at);
+	TRIP_MUST(hole->length >= 1 && hole->length <= INT64_MAX);
+	TRIP_MUST(hole->offset <= INT64_MAX - hole->length);
+}
+
+static void
+judge_file_end(const struct wire_file_end *end)
+{
+	judge_at(end->at);
+	TRIP_MUST(end->flags <= 3 && end->size <= INT64_MAX);
+	rule_when(end->mtime);
+	rule_when(end->ctime);
+}
+
+static void
+judge_problem(const struct wire_problem *problem)
+{
+	judge_at(problem->at);
+	TRIP_MUST(problem->reason >= 1 && problem->reason <= 8);
+}
+
+/* Decode into a local of this type, judge it and encode it again. */
 #define AGAIN(type, what)                                                      \
 	do {                                                                   \
 		type v_;                                                       \
@@ -59,6 +137,7 @@ batch_again(struct span payload, struct buf *again)
                                                                                \
 		if (err_)                                                      \
 			return err_;                                           \
+		judge_##what(&v_);                                             \
 		TRIP_MUST(wire_##what##_encode(again, &v_) == 0);              \
 		return 0;                                                      \
 	} while (0)
@@ -83,6 +162,8 @@ hello_again(struct span payload, enum wire_side from, struct buf *again)
 
 	if (err)
 		return err;
+	if (from == WIRE_FROM_AGENT)
+		TRIP_MUST(hello.batches >= 1 && hello.batches <= 256);
 	TRIP_MUST(wire_hello_encode(again, from, &hello) == 0);
 	return 0;
 }
@@ -141,7 +222,8 @@ frame_again(struct span in, enum wire_side from, struct buf *again)
 
 	if (err)
 		return err;
-	TRIP_MUST(head.length <= WIRE_PAYLOAD_MAX);
+	TRIP_MUST(head.length <= 1024 * 1024);
+	TRIP_MUST((from == WIRE_FROM_AGENT) == (head.type >= 65));
 	payload = rcur_span(&r, head.length);
 	if (rcur_end(&r) != 0)
 		return -EBADMSG;
