@@ -16,7 +16,7 @@
 #include "store/vault_keys.h"
 #include "view/passphrase.h"
 
-static const struct recipient_cost cheap = {.memory = 1U << 20, .passes = 1};
+static const struct recipient_cost cheap = {.memory = 8U << 10, .passes = 1};
 
 static int
 create(const char *dir, struct vault_keys *keys, struct span passphrase,

@@ -18,6 +18,7 @@ there were any, or if nothing was tried.
 """
 
 import argparse
+import atexit
 import json
 import os
 import random
@@ -30,7 +31,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = os.path.join(os.path.dirname(HERE), "lib")
-PYTHON = "/usr/bin/python3"
+sys.path.insert(0, TOOLS)
+import treedump  # noqa: E402  (a neighbour, not a package)
+
 PASSPHRASE = "walls have no secrets"
 
 # Any command of a small store that takes longer hangs.
@@ -67,10 +70,11 @@ def copy(source, target):
 
 
 def dump(folder):
-    """What treedump.py says of a tree; holes aside."""
-    return subprocess.run(
-        [PYTHON, os.path.join(TOOLS, "treedump.py"), "--no-holes", folder],
-        check=True, stdout=subprocess.PIPE).stdout
+    """What treedump.py says of a tree, as lines; holes aside."""
+    lines, whole = treedump.describe(folder, ("map",))
+    if not whole:
+        raise OSError(f"{folder}: not all of it can be read")
+    return lines
 
 
 class Ran:
@@ -98,7 +102,11 @@ def run(words, env=None, seconds=HANGS):
         return Ran(words, child.returncode, out, err)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
-        out, err = child.communicate()
+        try:
+            out, err = child.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            # Who left the session holds its output.
+            out, err = b"", b"(its output does not end)"
         return Ran(words, "hang", out, err)
 
 
@@ -106,9 +114,10 @@ class Store:
     """A store of the programs in a build folder, and what can be done to
     it. Whatever is handed out is a Ran; nothing is asserted here."""
 
-    def __init__(self, build, path):
+    def __init__(self, build, path, pass_file=None):
         self.build, self.path = build, path
-        self.pass_file = os.path.join(os.path.dirname(path), "passphrase")
+        self.pass_file = pass_file or os.path.join(os.path.dirname(path),
+                                                   "passphrase")
         if not os.path.exists(self.pass_file):
             with open(self.pass_file, "w", encoding="ascii") as f:
                 f.write(PASSPHRASE + "\n")
@@ -140,9 +149,9 @@ class Store:
         ran = self.do("snapshots", "--json")
         return json.loads(ran.out)["snapshots"] if ran.status == 0 else None
 
-    def check(self):
+    def check(self, *words):
         """The invariants' checker: its Ran, status 0 if all of them hold."""
-        return run([os.path.join(self.build, "tests/walls/checker"),
+        return run([os.path.join(self.build, "tests/walls/checker"), *words,
                     self.path, self.pass_file])
 
 
@@ -169,6 +178,7 @@ class Wall:
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.scratch = tempfile.mkdtemp(prefix=f"mun-{name}.", dir=memory)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        atexit.register(self.sweep)
         print(f"{name}: seed {self.options.seed}", flush=True)
 
     def path(self, name):
@@ -198,14 +208,22 @@ class Wall:
         self.violations += 1
         print(f"VIOLATION: {text}", flush=True)
 
+    def sweep(self):
+        """Nothing is left behind but what shows a violation."""
+        with open("/proc/self/mounts", encoding="utf-8") as f:
+            points = [line.split()[1] for line in f]
+        for point in points:
+            if point.startswith(self.scratch + "/"):
+                subprocess.run(["umount", "-l", point], check=False)
+        if self.violations:
+            print(f"kept: {self.scratch}", file=sys.stderr)
+        else:
+            remove(self.scratch)
+
     def end(self, **facts):
-        """Say what was tried, clean up, end the process."""
+        """Say what was tried, end the process."""
         facts = {"wall": self.name, "seed": self.options.seed,
                  "all": self.options.all, "seconds": round(self.spent()),
                  **facts, "violations": self.violations}
-        if self.violations:
-            print(f"kept: {self.scratch}")
-        else:
-            remove(self.scratch)
         print(json.dumps(facts), flush=True)
         sys.exit(1 if self.violations or not facts.get("tried") else 0)

@@ -1,0 +1,966 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The fault loop: each operation of each process fails once, and from then on.
+
+A point is a scene and a plan of util/hook.h: "changed muniment-pull/pwrite:5:EIO"
+is the pull of a changed tree in which the fifth pwrite of muniment-pull fails.
+The operations are counted first, by a run that only tells of them. Each kind is
+failed on its own by every errno that it may meet; then all kinds from the n-th
+operation on, as on a disk that died.
+
+What the hook does not see, as all of RocksDB, is failed by strace: at "first
+strace-pull/fsync:3:EIO" the kernel refuses the third fsync of each thread of
+muniment-pull.
+
+The scenes: init, pulls (first, changed, unchanged, without cache/index, without
+cache/), restore, mount and its reading, verify, verify --read-data, snapshots,
+ls, status.
+
+After each: no hang, no signal, one line that names an error, and not one of the
+other side: what fails in the agent is of the source, anything else is not. The
+checker finds nothing, and every earlier snapshot is there. Status 0 means that
+everything is as without the fault: roots are compared, restored and mounted
+trees read; what fails of the store's own files is never passed over, and a call
+that was interrupted or cut short always. Then the next command, unhindered,
+gives what it should.
+
+The build must have the option "faults". With --all every point is tried, and of
+each plan further ones until a run ends without having met it. --at "SCENE PLAN"
+does one point alone.
+"""
+
+import ctypes
+import json
+import math
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, namedtuple
+
+import wall
+from wall import HANGS, Wall, copy, dump, remove, run
+
+SOURCE = "files"
+# The pull that follows, and a restore of it, after every so many points.
+FOLLOWED = 8
+ENOUGH = 40                     # violations, then the run ends
+GOLDEN = 0.6180339887           # steps of it fall evenly, however many
+SUBREAPER = 36                  # PR_SET_CHILD_SUBREAPER
+
+ERRORS = {
+    "EIO": "open read pread write pwrite fsync truncate rename link unlink "
+           "mkdir stat mmap",
+    "EINTR": "open read pread write pwrite fsync truncate rename unlink "
+             "mkdir stat",
+    "ENOSPC": "open write pwrite fsync truncate rename mkdir",
+    "SHORT": "read pread write pwrite",
+    "ENOMEM": "alloc mmap",
+    "EAGAIN": "spawn",
+}
+# From the n-th on. "any" stands for the disk, or the machine, as a whole.
+STICKY = {
+    "EIO": "any",
+    "EINTR": "open read pread write pwrite rename unlink mkdir",
+    "ENOSPC": "open write pwrite fsync mkdir",
+    "SHORT": "read pread write pwrite",
+    "ENOMEM": "alloc",
+    "EAGAIN": "spawn",
+}
+# Of the kernel, by strace; once and from the n-th on. Not fstatfs: RocksDB
+# asserts that it cannot fail on an open file.
+TRACED = {
+    "strace-init": {
+        "EIO": "openat write fsync renameat2 mkdirat unlinkat getdents64 "
+               "fchmod",
+        "ENOSPC": "openat write fsync renameat2 mkdirat",
+    },
+    "strace-pull": {
+        "EIO": "openat pread64 write pwrite64 fsync fdatasync ftruncate rename "
+               "renameat2 unlink unlinkat mkdir mkdirat fchmod getdents64 "
+               "flock ioctl newfstatat",
+        "ENOSPC": "openat write pwrite64 fsync fdatasync rename renameat2 "
+                  "mkdir mkdirat",
+    },
+    "strace-agent": {
+        "EIO": "openat statx newfstatat getdents64 pread64 read write lseek "
+               "readlinkat flistxattr llistxattr fgetxattr lgetxattr poll "
+               "pipe2 fchdir",
+    },
+    "strace-read": {
+        "EIO": "openat pread64 write pwrite64 ftruncate mkdirat symlinkat "
+               "linkat mknodat fchown fchownat fchmod utimensat fsetxattr "
+               "lsetxattr syncfs getdents64 unlinkat",
+        "ENOSPC": "openat pwrite64 ftruncate mkdirat symlinkat linkat mknodat "
+                  "fsetxattr",
+    },
+}
+# What fails of these is always told: they are of the store or of the target, for
+# the hook does not see what RocksDB writes.
+TOLD = {
+    "muniment-init": "write pwrite fsync rename",
+    "muniment-pull": "write pwrite fsync rename truncate",
+    "muniment-read": "write pwrite",
+    "muniment-agent": "pread write stat",
+}
+# And these are tried again, or gone on with: nothing comes of it.
+TRIED_AGAIN = "open read pread write pwrite rename unlink mkdir".split()
+# Names of errors that are the source's, its agent's or the way's to it.
+OF_SOURCE = re.compile("agent-|source-|ssh-|host-key-")
+
+Plan = namedtuple("Plan", "program op error sticky")
+AGENTS = ("muniment-agent", "strace-agent")
+# The machine of the pull dies.
+ANYTHING = Plan("muniment-pull", "any", "EIO", True)
+Point = namedtuple("Point", "scene plan at")
+
+
+def plan_text(plan, at):
+    text = f"{plan.program}/{plan.op}:{at}:{plan.error}"
+    return text + ":sticky" if plan.sticky else text
+
+
+def point_name(point):
+    return f"{point.scene} {plan_text(point.plan, point.at)}"
+
+
+def error_names():
+    page = os.path.join(wall.HERE, "../../docs/errors.md")
+    with open(page, encoding="utf-8") as f:
+        return set(re.findall(r"^\| `([a-z-]+)`", f.read(), re.M))
+
+
+# ---- what is pulled ----
+
+def put(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def make_tree(top):
+    """One of each kind; content in one piece, in several, with holes."""
+    os.makedirs(f"{top}/many/deep/er")
+    os.mkdir(f"{top}/none")
+    for i in range(12):
+        put(f"{top}/many/file-{i}", b"line %d\n" % i * (i * 40))
+    put(f"{top}/empty", b"")
+    put(f"{top}/pieces", b"".join(i.to_bytes(4, "big") * 3 for i in
+                                  range(60000)))
+    put(f"{top}/many/deep/er/goes", b"gone in the second state\n" * 9)
+    put(f"{top}/many/deep/er/changes", b"first state\n" * 9)
+    with open(f"{top}/holes", "wb") as f:
+        f.write(b"begin")
+        f.seek(500000)
+        f.write(b"end")
+    os.link(f"{top}/many/file-3", f"{top}/many/deep/linked")
+    os.symlink("many/file-1", f"{top}/points")
+    os.mkfifo(f"{top}/fifo")
+    try:
+        os.setxattr(f"{top}/many/file-2", "user.colour", b"green")
+    except OSError:
+        pass                    # not every file system has them
+
+
+def change_tree(top):
+    os.unlink(f"{top}/many/deep/er/goes")
+    put(f"{top}/many/deep/er/changes", b"second state\n" * 9)
+    put(f"{top}/many/deep/new", b"new in the second state\n" * 99)
+    os.mkdir(f"{top}/none/any")
+
+
+def settle():
+    """What changed within two seconds is not trusted by a pull."""
+    time.sleep(3)
+
+
+# ---- a place where points are tried ----
+
+def listing(ran):
+    """What the checker's --list printed: the ledger's head, snapshots."""
+    head, snapshots = None, []
+    for line in ran.out.decode().splitlines():
+        word, *rest = line.split(" ")
+        if word == "ledger":
+            head = rest[0]
+        elif word == "snapshot":
+            snapshots.append(tuple(rest))
+    return head, snapshots
+
+
+def by_path(lines):
+    """Lines of treedump.py: {path: {field: value}}."""
+    found = {}
+    for line in lines:
+        path, *pairs = line.split(" ")
+        found[path] = dict(pair.split("=", 1) for pair in pairs)
+    return found
+
+
+def but_links(fields):
+    """Where one name of several is missing, the others show it."""
+    return fields and {k: v for k, v in fields.items()
+                       if k not in ("nlink", "link")}
+
+
+def children_named(point):
+    """Processes of ours that serve a mount: orphans come to us."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                words = f.read().split(b"\0")
+        except OSError:
+            continue
+        if parent == os.getpid() and os.fsencode(point) in words:
+            found.append(int(pid))
+    return found
+
+
+def end_of(pid):
+    """The status of a child, None for one that had to be killed."""
+    until = time.monotonic() + HANGS
+    while time.monotonic() < until:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return status
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
+
+
+def is_mounted(point):
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        return any(line.split()[1] == point for line in f)
+
+
+class Place:
+    """A folder of a worker: one point after the other is tried here."""
+
+    def __init__(self, prepared, name):
+        self.prepared = prepared
+        self.path = f"{prepared.top}/{name}"
+        os.makedirs(self.path, exist_ok=True)
+        self.store = wall.Store(prepared.build, f"{self.path}/store",
+                                prepared.pass_file)
+        self.told = f"{self.path}/told"
+        self.target = f"{self.path}/target"
+        self.bad = []
+        self.mute = False       # nothing can be written, nor told
+
+    def wrong(self, text):
+        self.bad.append(text)
+
+    def do(self, *words, fault=None, store=None):
+        """Run a verb, hindered or not, on a store."""
+        store = store or self.store
+        env, argv = store.env(), store.program(*words)
+        tracer = fault.partition("/")[0] if fault else None
+        if tracer in TRACED:
+            argv = self.traced(tracer, fault, argv)
+        elif fault:
+            env.update(MUNIMENT_FAULT=fault, MUNIMENT_FAULT_TOLD=self.told)
+        ran = run(argv, env)
+        # Verbs have these; muniment-agent's story is the pull's.
+        if ran.status not in (0, 1, 3):
+            self.wrong(f"how it ended: {ran}")
+        return ran
+
+    def pull(self, fault=None):
+        return self.do("pull", "--json", "--source", SOURCE,
+                       self.prepared.tree, fault=fault)
+
+    def traced(self, tracer, fault, argv):
+        """The same with the system calls of one program counted or refused by
+        strace, which lets go what that program starts."""
+        _, call, at, error, *sticky = re.split("[/:]", fault)
+        if error == "TELL":
+            calls = {c for ops in TRACED[tracer].values() for c in ops.split()}
+            what = ["-e", "trace=" + ",".join(sorted(calls))]
+        else:
+            when = at + ("+" if sticky else "")
+            what = ["-e", f"trace={call}", "-e",
+                    f"inject={call}:error={error}:when={when}"]
+        strace = ["strace", "-f", "-qq", "-b", "execve", "-o", self.told, *what]
+        folder = os.path.dirname(argv[0])
+        if tracer == "strace-agent":
+            agent = os.path.join(self.prepared.build, "agent/muniment-agent")
+            with open(f"{self.path}/agent", "w", encoding="utf-8") as f:
+                f.write(f"#!/bin/sh\nexec {' '.join(strace)} {agent}\n")
+            os.chmod(f.name, 0o755)
+            return [*argv, "--agent", f.name]
+        program = tracer.replace("strace", "muniment")
+        verb = [] if program == f"muniment-{argv[1]}" else [argv[1]]
+        return [*strace, os.path.join(folder, program), *verb, *argv[2:]]
+
+    def was_told(self):
+        """Lines that the hook or strace wrote when a fault was met."""
+        try:
+            with open(self.told, encoding="utf-8", errors="replace") as f:
+                lines = f.read().splitlines()
+        except FileNotFoundError:
+            return []
+        return [line for line in lines
+                if line.startswith("muniment") or "INJECTED" in line]
+
+    def calls_told(self, store):
+        """{call: (first, last)} of what strace counted, of the thread that made
+        most: from where the store or the source is first looked at, so
+        without what loads the program."""
+        counts, begin = Counter(), None
+        with open(self.told, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                found = re.match(r"(\d+) +(\w+)\(", line)
+                if not found:
+                    continue
+                if begin is None and (store.path in line or
+                                      self.prepared.tree in line):
+                    begin = dict(counts)
+                counts[found.groups()] += 1
+        return {call: ((begin or {}).get((pid, call), 0) + 1, n)
+                for (pid, call), n in reversed(counts.most_common())}
+
+    def check(self, after):
+        """The checker finds nothing, and what was there still is. The new
+        head and snapshots."""
+        ran = self.store.check("--list", "--after", after.head)
+        if ran.status != 0:
+            self.wrong(f"the checker: {ran}")
+        head, snapshots = listing(ran)
+        if snapshots[:len(after.snapshots)] != after.snapshots:
+            self.wrong(f"snapshots were {after.snapshots}: {ran}")
+        return head, snapshots
+
+    def one_error(self, ran, verb):
+        """The name of the error that the one line on stderr ends in."""
+        lines = ran.err.decode(errors="replace").splitlines()
+        if not lines and self.mute:
+            return None
+        named = re.fullmatch(rf"muniment {verb}: .+ \[([a-z-]+)\]",
+                             lines[0]) if len(lines) == 1 else None
+        if not named or named.group(1) not in self.prepared.errors:
+            self.wrong(f"not one line that names an error: {ran}")
+        if b"signal" in ran.err:
+            self.wrong(f"the agent crashed: {ran}")
+        return named and named.group(1)
+
+    def error_of_store(self, ran, verb):
+        name = self.one_error(ran, verb)
+        if name and OF_SOURCE.match(name):
+            self.wrong(f"an error of the store, called one of the source: "
+                       f"{ran}")
+
+    def restored(self):
+        """What the newest snapshot gives."""
+        remove(self.target)
+        ran = self.do("restore", f"{SOURCE}@latest", "--target", self.target)
+        return ran, dump(self.target) if ran.status != 1 else []
+
+
+# ---- the scenes ----
+
+class Scene:
+    """Begins with a copy of a prepared store. act is hindered; judge says
+    what is wrong with how it ended."""
+
+    begin = "second"            # the prepared store
+    verb = None
+    tracers = ()                # of TRACED
+
+    def ready(self, place):
+        copy(place.prepared.stores[self.begin].path, place.store.path)
+
+    def before(self, place):
+        return place.prepared.stores[self.begin]
+
+    def store(self, place):
+        """The one that act works on."""
+        return place.store
+
+    def learn(self, place, ran):
+        """What an untouched run gives."""
+
+    def act(self, place, fault):
+        raise NotImplementedError
+
+    def judge(self, place, ran, point, struck):
+        raise NotImplementedError
+
+    def follow(self, place):
+        """What comes next goes as it should."""
+
+
+class Init(Scene):
+    verb = "init"
+    tracers = ("strace-init",)
+
+    def ready(self, place):
+        remove(place.store.path)
+
+    def act(self, place, fault):
+        return place.do("init", fault=fault)
+
+    def judge(self, place, ran, point, struck):
+        if ran.status == 0:
+            found = place.store.check()
+            if found.status != 0:
+                place.wrong(f"the checker: {found}")
+            return
+        place.error_of_store(ran, "init")
+        left = os.path.isdir(place.store.path) and \
+            os.listdir(place.store.path)
+        # Where nothing can be removed any more, nothing is removed.
+        if left and not point.plan.sticky:
+            place.wrong(f"{left} is left: {ran}")
+        remove(place.store.path)
+
+    def follow(self, place):
+        if not os.path.exists(place.store.path):
+            ran = place.do("init")
+            if ran.status != 0:
+                place.wrong(f"init, unhindered: {ran}")
+        ran = place.pull()
+        if ran.status != 0:
+            place.wrong(f"the first pull: {ran}")
+
+
+class Pull(Scene):
+    verb = "pull"
+    tracers = ("strace-pull", "strace-agent")
+
+    def __init__(self, begin, lost=None):
+        self.begin, self.lost = begin, lost
+
+    def ready(self, place):
+        super().ready(place)
+        if self.lost:
+            remove(f"{place.store.path}/{self.lost}")
+
+    def act(self, place, fault):
+        return place.pull(fault)
+
+    def judge(self, place, ran, point, struck):
+        before = self.before(place)
+        _, snapshots = place.check(before)
+        made = snapshots[len(before.snapshots):]
+        of_agent = point.plan.program in AGENTS
+        if len(made) > 1 or ran.status in (0, 3) and not made:
+            place.wrong(f"it made {made}: {ran}")
+        for _, _, _, root, flags in made:
+            if flags == "1" and root != place.prepared.root:
+                self.judge_other_root(place, ran)
+            if flags != "1" and (ran.status != 3 or not of_agent):
+                place.wrong(f"incomplete: {ran}")
+        if ran.status == 0 and made and made[0][4] != "1":
+            place.wrong(f"status 0, but incomplete: {ran}")
+        if ran.status == 1:
+            self.judge_error(place, ran, point, struck)
+        if ran.status == 3 and not place.bad:
+            self.judge_problems(place, ran)
+
+    def judge_other_root(self, place, ran):
+        """Names of owners may be missing: numbers tell. Nothing else."""
+        restored, lines = place.restored()
+        if restored.status != 0 or lines != place.prepared.dump:
+            place.wrong(f"complete, but not what lies there: {ran}")
+
+    def judge_error(self, place, ran, point, struck):
+        """What fails in the agent is of the source, what fails here is not;
+        but the line to the agent is read here."""
+        plan = point.plan
+        name = place.one_error(ran, "pull")
+        if not name:
+            return
+        if plan.program in AGENTS:
+            if not OF_SOURCE.match(name):
+                place.wrong(f"an error of the source, called one of the "
+                            f"store: {ran}")
+            return
+        line = plan.op in ("read", "write") or plan == ANYTHING
+        if OF_SOURCE.match(name) and not (line and name == "agent-died"):
+            place.wrong(f"an error of the store, called one of the source: "
+                        f"{ran}")
+
+    def judge_problems(self, place, ran):
+        """What is not as it lies there is told as a problem."""
+        told = place.do("ls", "--problems", "--json", f"{SOURCE}@latest")
+        names = [json.loads(line)["name"] for line in told.out.splitlines()]
+        if told.status != 0 or not names:
+            place.wrong(f"no problem is told: {told}\nof {ran}")
+        here = by_path(place.restored()[1])
+        there = by_path(place.prepared.dump)
+        for path in here.keys() | there.keys():
+            if but_links(here.get(path)) == but_links(there.get(path)):
+                continue
+            if not any(path == name or path.startswith(name + "/")
+                       or name == "" or here.get(path, {}).get("type") == "d"
+                       and name.startswith(path + "/") for name in names):
+                place.wrong(f"{path} is {here.get(path)} instead of "
+                            f"{there.get(path)}, problems told: {names}")
+
+    def follow(self, place):
+        ran = place.pull()
+        if ran.status != 0 or \
+                json.loads(ran.out)["root"] != place.prepared.root:
+            place.wrong(f"the next pull: {ran}")
+        found = place.store.check("--next")
+        if found.status != 0:
+            place.wrong(f"the checker after the next pull: {found}")
+        ran, lines = place.restored()
+        if ran.status != 0 or lines != place.prepared.dump:
+            place.wrong(f"the restore of the next pull: {ran}")
+
+
+class Reading(Scene):
+    """A command that only reads: no copy of the store is needed."""
+
+    def ready(self, place):
+        pass
+
+    def store(self, place):
+        return self.before(place)
+
+
+class Restore(Reading):
+    verb = "restore"
+    tracers = ("strace-read",)
+
+    def ready(self, place):
+        remove(place.target)
+
+    def act(self, place, fault):
+        return place.do("restore", f"{SOURCE}@latest", "--target",
+                        place.target, fault=fault, store=self.store(place))
+
+    def judge(self, place, ran, point, struck):
+        here = by_path(dump(place.target)) \
+            if os.path.isdir(place.target) else {}
+        there = by_path(place.prepared.dump)
+        if ran.status == 0 and here != there:
+            place.wrong(f"status 0, but not what was stored: {ran}")
+        if ran.status == 1:
+            self.judge_error(place, ran, point)
+        # A file that is there is whole, or it is named, or its removal
+        # failed as well.
+        for path, found in here.items():
+            if found["type"] != "f" or point.plan.sticky or \
+                    found["sha256"] == there.get(path, {}).get("sha256"):
+                continue
+            if f"{path}: ".encode() not in ran.err:
+                place.wrong(f"{path} is {found}: {ran}")
+        if ran.status == 3 and not point.plan.sticky:
+            for path in there.keys() - here.keys():
+                if not any(f"\n{up}: ".encode() in b"\n" + ran.err
+                           for up in ups(path)):
+                    place.wrong(f"{path} is missing and not named: {ran}")
+
+
+    @staticmethod
+    def judge_error(place, ran, point):
+        """Where more than one thing failed, what was left out is told
+        before."""
+        if point.plan.sticky:
+            ran.err = ran.err[ran.err.rfind(b"\n", 0, -1) + 1:]
+        place.error_of_store(ran, "restore")
+
+
+def ups(path):
+    """A path and all above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+class Told(Reading):
+    """What a command prints."""
+
+    def __init__(self, *words, but=()):
+        self.words, self.but = words, but
+        self.verb = words[0]
+        self.said = None
+
+    def act(self, place, fault):
+        return place.do(*self.words, fault=fault, store=self.store(place))
+
+    def essence(self, ran):
+        """But for what another moment may change."""
+        return [line for line in re.split(rb"[,{}]", ran.out)
+                if not any(name in line for name in self.but)]
+
+    def learn(self, place, ran):
+        self.said = self.essence(ran)
+
+    def judge(self, place, ran, point, struck):
+        if ran.status == 0 and self.essence(ran) != self.said:
+            place.wrong(f"status 0, but it says something else: {ran}")
+        if ran.status == 1:
+            self.judge_failure(place, ran, point)
+        if ran.status == 3:
+            place.wrong(f"it left something out: {ran}")
+
+    def judge_failure(self, place, ran, point):
+        place.error_of_store(ran, self.verb)
+
+
+class Verify(Told):
+    """What could not be read is not damaged."""
+
+    def judge_failure(self, place, ran, point):
+        try:
+            found = json.loads(ran.out)
+        except ValueError:
+            place.error_of_store(ran, "verify")
+            return
+        for one in found["findings"] + found["files"]:
+            if one["code"] not in ("io", "no-memory", "store-full"):
+                place.wrong(f"a fault is called damage: {ran}")
+
+
+class Mount(Reading):
+    """Mounted, read whole, unmounted."""
+
+    verb = "mount"
+
+    def ready(self, place):
+        os.makedirs(f"{place.path}/point", exist_ok=True)
+
+    def act(self, place, fault):
+        point = f"{place.path}/point"
+        ran = place.do("mount", point, fault=fault, store=self.store(place))
+        ran.read = self.read(f"{point}/{SOURCE}/latest/") \
+            if ran.status == 0 else None
+        self.end(place, point, ran)
+        return ran
+
+    def read(self, top):
+        """The tree, as a process of its own reads it: a read may hang."""
+        return run([sys.executable, os.path.join(wall.TOOLS, "treedump.py"),
+                    "--no-holes", top])
+
+    def end(self, place, point, ran):
+        """Unmounted, the server ends by itself; else nothing is left."""
+        until = time.monotonic() + HANGS
+        servers = children_named(point)
+        stands = is_mounted(point)
+        if stands != (ran.status == 0):
+            place.wrong(f"mounted is {stands}: {ran}")
+        while is_mounted(point) and time.monotonic() < until:
+            # Busy while somebody else looks at all that is mounted.
+            subprocess.run(["umount", point], check=False,
+                           stderr=subprocess.DEVNULL)
+        for pid in servers:
+            status = end_of(pid)
+            if status is None:
+                place.wrong(f"its server does not end: {ran}")
+            elif os.WIFSIGNALED(status):
+                place.wrong(f"its server ended by {status}: {ran}")
+        if is_mounted(point):
+            place.wrong(f"it is still mounted: {ran}")
+            subprocess.run(["umount", "-l", point], check=False)
+
+    def judge(self, place, ran, point, struck):
+        if ran.status == 1:
+            place.error_of_store(ran, "mount")
+            return
+        if ran.read.status not in (0, 1):
+            place.wrong(f"reading: {ran.read}")
+            return
+        here = by_path(ran.read.out.decode().splitlines())
+        there = by_path(place.prepared.dump)
+        if not here and ran.read.status == 1:
+            return              # its root could not be opened
+        for path in here.keys() | there.keys():
+            wrong = self.compare(here, path, there.get(path, {}))
+            if wrong:
+                place.wrong(f"{path}: {wrong}: {ran.read}")
+
+    @staticmethod
+    def compare(here, path, there):
+        """Every field is right, or an error was told instead."""
+        if path not in here:
+            for up in ups(path):
+                if any("!" in text for text in [
+                        *here.get(up, {}).values(),
+                        *here.get(f"{up}/?", {}).values()]):
+                    return None
+            return None if "./?" in here else "missing"
+        for field, value in but_links(here[path]).items():
+            if value != there.get(field) and not value.startswith("!"):
+                return f"{field} is {value} instead of {there.get(field)}"
+        return None
+
+
+SCENES = {
+    "init": Init(),
+    "first": Pull("empty"),
+    "changed": Pull("first"),
+    "unchanged": Pull("second"),
+    "no-index": Pull("second", "cache/index"),
+    "no-cache": Pull("second", "cache"),
+    "restore": Restore(),
+    "mount": Mount(),
+    "verify": Verify("verify", "--json"),
+    "verify-data": Verify("verify", "--read-data", "--json"),
+    "snapshots": Told("snapshots", "--json"),
+    "ls": Told("ls", "--recursive", "--json", f"{SOURCE}@latest"),
+    "status": Told("status", "--json", but=(b"age_seconds", b"free_bytes",
+                                             b"packs_")),
+}
+
+
+# ---- stores to begin with ----
+
+class Prepared:
+    """Trees and stores that every point begins with a copy of."""
+
+    def __init__(self, build, top):
+        self.build, self.top = build, top
+        self.tree = f"{top}/tree"
+        self.errors = error_names()
+        self.stores = {}
+        self.pass_file = None
+        make_tree(self.tree)
+        store = wall.Store(build, f"{top}/empty")
+        self.pass_file = store.pass_file
+        store.make()
+        self.keep("empty", store)
+        settle()
+        self.pulled("first", "empty")
+        change_tree(self.tree)
+        settle()
+        self.pulled("second", "first")
+        self.dump = dump(self.tree)
+        self.root = self.stores["second"].snapshots[-1][3]
+
+    def keep(self, name, store):
+        ran = store.check("--list")
+        if ran.status != 0:
+            sys.exit(f"nothing to begin with: {ran}")
+        store.head, store.snapshots = listing(ran)
+        # Or the checker has looked at nothing.
+        if store.snapshots and re.search(rb" 0 (objects|index|stat)",
+                                         ran.out):
+            sys.exit(f"nothing is checked: {ran}")
+        self.stores[name] = store
+
+    def pulled(self, name, begin):
+        store = wall.Store(self.build, f"{self.top}/{name}", self.pass_file)
+        copy(self.stores[begin].path, store.path)
+        ran = store.pull(SOURCE, self.tree)
+        if ran.status != 0:
+            sys.exit(f"nothing to begin with: {ran}")
+        self.keep(name, store)
+
+
+# ---- points ----
+
+def try_point(place, point, follow):
+    """Whether it was struck, and what is wrong."""
+    scene = SCENES[point.scene]
+    plan = point.plan
+    place.bad = []
+    place.mute = plan.program in TRACED and plan.op == "write" and plan.sticky
+    remove(place.told)
+    scene.ready(place)
+    ran = scene.act(place, plan_text(plan, point.at))
+    struck = place.was_told()
+    if ran.status != "hang":
+        scene.judge(place, ran, point, struck)
+        judge_status(place, ran, plan, struck)
+        if follow and not place.bad:
+            scene.follow(place)
+    return struck, ran.status, place.bad
+
+
+def judge_status(place, ran, plan, struck):
+    if not struck:
+        if ran.status != 0:
+            place.wrong(f"no fault was met: {ran}")
+    elif plan.error in ("EINTR", "SHORT"):
+        if ran.status != 0 and plan.op in TRIED_AGAIN:
+            place.wrong(f"it was not tried again: {ran}")
+    elif ran.status == 0 and plan.op in TOLD.get(plan.program, "").split():
+        place.wrong(f"something failed, and nobody is told: {ran}")
+
+
+def unhindered(place, name, fault):
+    """Run it with a fault that only tells: all is well."""
+    scene = SCENES[name]
+    place.bad = []
+    remove(place.told)
+    scene.ready(place)
+    ran = scene.act(place, fault)
+    if ran.status != 0 or place.bad:
+        sys.exit(f"{name}, unhindered: {ran}\n{place.bad}")
+    return ran
+
+
+def count(place, name):
+    """Operations of each program, {(program, op): (first, last)}."""
+    scene = SCENES[name]
+    ran = unhindered(place, name, "any:1:TELL:sticky")
+    found = Counter(tuple(line.split(" ")[:2]) for line in place.was_told())
+    if not found:
+        sys.exit(f"{name}: no operation is told: is this a build with the "
+                 f"option faults?\n{ran}")
+    scene.learn(place, ran)
+    point = Point(name, Plan("nobody", "any", "EIO", False), 1)
+    scene.judge(place, ran, point, [])
+    scene.follow(place)
+    if place.bad:
+        sys.exit(f"{name}, unhindered: {place.bad}")
+    found = {key: (1, n) for key, n in found.items()}
+    for tracer in scene.tracers:
+        unhindered(place, name, f"{tracer}/any:1:TELL")
+        found.update({(tracer, call): span for call, span in
+                      place.calls_told(scene.store(place)).items()})
+    return found
+
+
+def plans_of(counted):
+    """Plans, and the first and last point of each."""
+    for program in sorted({program for program, _ in counted}):
+        total = sum(last for (p, _), (_, last) in counted.items()
+                    if p == program)
+        once = TRACED.get(program, ERRORS)
+        for table, sticky in ((once, False), (TRACED.get(program, STICKY),
+                                              True)):
+            for error, ops in table.items():
+                for op in ops.split():
+                    span = (1, total) if op == "any" else \
+                        counted.get((program, op))
+                    if span:
+                        yield Plan(program, op, error, sticky), span
+
+
+def spread(points, start):
+    """All points, so that those up to anywhere are evenly spread."""
+    n = len(points)
+    step = max(1, round(n * GOLDEN))
+    while math.gcd(step, n) != 1:
+        step += 1
+    return (points[(start + i * step) % n] for i in range(n))
+
+
+def points_of(scenes):
+    return [Point(name, plan, at) for name, counted in scenes.items()
+            for plan, (first, last) in plans_of(counted)
+            for at in range(first, last + 1)]
+
+
+# ---- workers ----
+
+WORKER = None                   # a place of this process
+
+
+def start_worker(prepared):
+    global WORKER
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    WORKER = Place(prepared, f"worker-{os.getpid()}")
+
+
+def do_point(job):
+    point, follow = job
+    struck, status, bad = try_point(WORKER, point, follow)
+    return point, bool(struck), status, bad
+
+
+class Loop:
+    """Points are given out, and what comes of them is counted."""
+
+    def __init__(self, the_wall):
+        self.wall = the_wall
+        self.tried = self.untouched = self.followed = 0
+        self.by_status = Counter()
+        # Or all jobs would be given out at once.
+        self.slots = threading.Semaphore(2 * os.cpu_count())
+
+    def jobs(self, points):
+        for point in points:
+            self.slots.acquire()
+            if self.wall.violations >= ENOUGH or self.wall.over():
+                return
+            self.tried += 1
+            follow = self.wall.options.all or self.tried % FOLLOWED == 0
+            self.followed += follow
+            yield point, follow
+
+    def run(self, pool, points):
+        """The points that were not met."""
+        missed = []
+        for point, struck, status, bad in pool.imap_unordered(
+                do_point, self.jobs(points)):
+            self.slots.release()
+            self.by_status[str(status)] += 1
+            if not struck:
+                self.untouched += 1
+                missed.append(point)
+            if bad:
+                self.wall.violation(f"{point_name(point)}: {bad[0]}"
+                                    f" ({len(bad)} in all)")
+        return missed
+
+    def until_untouched(self, pool, points):
+        """What a run does differs a little: on until it ends untouched."""
+        last = {(p.scene, p.plan): p.at for p in points}
+        missed = {(p.scene, p.plan) for p in self.run(pool, points)}
+        while last.keys() - missed and self.wall.violations < ENOUGH:
+            later = [Point(*key, last[key] + 1)
+                     for key in last.keys() - missed]
+            for point in later:
+                last[point.scene, point.plan] = point.at
+            missed |= {(p.scene, p.plan) for p in self.run(pool, later)}
+
+
+def add_options(parser):
+    parser.add_argument("--at", metavar="POINT", help="this one alone")
+    parser.add_argument("--scene", action="append", choices=SCENES,
+                        help="only this one; may be repeated")
+
+
+def parse_point(text):
+    found = re.fullmatch(r"(\S+) (\S+)/(\w+):(\d+):(\w+)(:sticky)?", text)
+    if not found or found.group(1) not in SCENES:
+        sys.exit(f"no point: {text}")
+    scene, program, op, at, error, sticky = found.groups()
+    return Point(scene, Plan(program, op, error, bool(sticky)), int(at))
+
+
+def main():
+    the_wall = Wall("faults", __doc__.split("\n", maxsplit=1)[0], add_options)
+    options = the_wall.options
+    prepared = Prepared(the_wall.build, the_wall.scratch)
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    place = Place(prepared, "counting")
+    names = options.scene or list(SCENES)
+    if options.at:
+        names = [parse_point(options.at).scene]
+    scenes = {name: count(place, name) for name in names}
+    points = points_of(scenes)
+    found = {name: sum(p.scene == name for p in points) for name in names}
+    print(f"points: {found}, together {len(points)}", flush=True)
+    loop = Loop(the_wall)
+    with multiprocessing.Pool(os.cpu_count(), start_worker,
+                              (prepared,)) as pool:
+        if options.at:
+            loop.run(pool, [parse_point(options.at)])
+        elif options.all:
+            loop.until_untouched(pool, points)
+        else:
+            loop.run(pool, spread(points,
+                                  the_wall.random.randrange(len(points))))
+    the_wall.end(tried=loop.tried, k=round(len(points) / max(1, loop.tried)),
+                 points=len(points), scenes=found, untouched=loop.untouched,
+                 followed=loop.followed,
+                 statuses=dict(sorted(loop.by_status.items())))
+
+
+if __name__ == "__main__":
+    main()
