@@ -245,7 +245,7 @@ serve(struct mount *m, const char *point, int *ready, struct fault *f)
 	se = mount_session(m, point, f);
 	if (!se)
 		return -EIO;
-	r = get_ready(point, take_fd(ready), f);
+	r = get_ready(point, ready, f);
 	if (r == 0)
 		config = fuse_loop_cfg_create();
 	if (r == 0)
