@@ -2,7 +2,7 @@
 
 /*
  * A block that was sealed by someone who held the key: u8 codec, u32 plain
- * length, the bytes. It opens to exactly that length or to zeros, and writes
+ * length, the bytes. It opens to exactly that length, and to no other, or to zeros, and writes
  * nowhere else. The same bytes, sealed by us, open again.
  */
 
@@ -33,7 +33,7 @@ check_guard(const uint8_t *p, size_t n)
 		TRIP_MUST(p[i] == 0xa5 && p[GUARD + n + i] == 0xa5);
 }
 
-static void
+static bool
 open_it(enum codec codec, uint32_t plain, struct span bytes)
 {
 	_cleanup_buf_ struct buf sealed = BUF_INIT, packed = BUF_INIT;
@@ -54,6 +54,7 @@ open_it(enum codec codec, uint32_t plain, struct span bytes)
 	for (uint32_t i = 0; codec == CODEC_LZ4 && err != 0 && i < plain; i++)
 		TRIP_MUST(p[GUARD + i] == 0);
 	free(p);
+	return err == 0;
 }
 
 static void
@@ -85,7 +86,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* No block is empty. */
 	if (!rcur_ok(&r) || bytes.n == 0)
 		return 0;
-	open_it(codec, plain, bytes);
+	if (open_it(codec, plain, bytes))
+		TRIP_MUST(!open_it(codec, plain + 1, bytes));
 	there_and_back(bytes);
 	return 0;
 }

@@ -123,6 +123,8 @@ check_object(const struct view_object *o, uint32_t row)
 	TRIP_MUST(packs_row(pack.file, row, &at, NULL) == 0);
 	TRIP_MUST(packs_block(pack.file, at.block, &block, NULL) == 0);
 	TRIP_MUST(o->content.n == at.length && o->refs == at.refs);
+	TRIP_MUST((uint64_t)block.offset + block.sealed + block.refs_sealed <=
+		  le64_get(image + SLICE - PACK_TRAILER_SEALED + 8));
 	if (block.codec == CODEC_RAW)
 		TRIP_MUST(span_eq(o->content,
 			span_of(image + block.offset + at.offset, at.length)));

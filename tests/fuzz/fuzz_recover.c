@@ -164,17 +164,25 @@ recover(uint64_t *n, struct fault *f)
 	return 0;
 }
 
+/* All leaves, each with its place in the chain of its type. */
 static void
 read_all(uint64_t n)
 {
 	_cleanup_store_ struct store *st = NULL;
 	_cleanup_buf_ struct buf b = BUF_INIT;
+	uint64_t prev[8] = {0}, time = 0;
 	struct leaf leaf;
 
 	TRIP_MUST(store_open(dir, &st, NULL) == 0);
 	TRIP_MUST(store_leaves(st) == n);
-	for (uint64_t i = 0; i < n; i++)
+	for (uint64_t i = 0; i < n; i++) {
 		TRIP_MUST(store_leaf(st, i, &b, &leaf, NULL, NULL) == 0);
+		TRIP_MUST(leaf.number == i && leaf.time >= time);
+		TRIP_MUST(leaf.type < array_len(prev) &&
+			  leaf.prev == prev[leaf.type]);
+		prev[leaf.type] = i + 1;
+		time = leaf.time;
+	}
 }
 
 int

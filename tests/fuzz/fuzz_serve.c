@@ -3,7 +3,8 @@
 /*
  * The agent and a vault that says whatever it likes: u16 length and as many
  * bytes for each time that the agent looks, 0 for a vault that is silent. What
- * the agent says is made of frames, and never more than it has credit for. The
+ * the agent says is made of frames, and never more than it has credit for; and
+ * what it takes was in its turn. The
  * paths that are asked for lead to a small tree made here.
  */
 
@@ -24,6 +25,9 @@
 #include "util/io.h"
 
 const struct units units = {.head = 2, .width = 2};
+
+/* More than the tree has. */
+#define BATCHES_MAX 2000U
 
 static struct rcur said; /* by the vault, not yet looked at */
 static struct buf heard; /* all that the agent looked at */
@@ -114,51 +118,33 @@ make_tree(void)
 	close(dir);
 }
 
-/* All credit that the vault gave: START, then CREDIT. */
-static uint64_t
-credit_given(void)
-{
-	struct rcur r = rcur_init(buf_span(&heard));
-	struct wire_head head;
-	struct wire_start start;
-	uint64_t sum = 0, more;
-
-	while (wire_head_decode(rcur_span(&r, WIRE_HEAD_SIZE), WIRE_FROM_VAULT,
-		       &head) == 0) {
-		struct span payload = rcur_span(&r, head.length);
-
-		if (!rcur_ok(&r))
-			break;
-		if (head.type == WIRE_START &&
-			wire_start_decode(payload, &start) == 0)
-			sum = start.credit;
-		if (head.type == WIRE_CREDIT &&
-			wire_credit_decode(payload, &more) == 0 &&
-			!add64_ok(sum, more, &sum))
-			return UINT64_MAX;
-	}
-	return sum;
-}
-
 /* The decoder of each type takes what was said. */
-static int
-decode(enum wire_type type, struct span payload)
+static void
+check_frame(const struct wire_head *head, struct span payload)
 {
 	_cleanup_buf_ struct buf again = BUF_INIT, frame = BUF_INIT;
 	uint8_t bytes[WIRE_HEAD_SIZE];
 
-	wire_head_encode(&(struct wire_head){type, (uint32_t)payload.n}, bytes);
+	wire_head_encode(head, bytes);
 	TRIP_MUST(buf_append(&frame, bytes, sizeof(bytes)) == 0);
 	TRIP_MUST(buf_append(&frame, payload.p, payload.n) == 0);
-	return trip_wire_agent(buf_span(&frame), &again);
+	TRIP_MUST(trip_wire_agent(buf_span(&frame), &again) == TRIP_EXACT);
 }
 
-static void
-check_answer(struct span answer, bool whole)
-{
-	struct rcur r = rcur_init(answer);
-	uint64_t used = 0;
+/* What the agent said. */
+struct answer {
+	uint64_t used; /* of its credit */
+	uint32_t batches;
+	uint16_t n[BATCHES_MAX]; /* entries of each */
+};
 
+static void
+read_answer(struct span bytes, bool whole, struct answer *ret)
+{
+	struct rcur r = rcur_init(bytes);
+	struct wire_batch batch;
+
+	*ret = (struct answer){.used = 0};
 	while (rcur_left(&r) > 0) {
 		struct wire_head head;
 		struct span payload;
@@ -167,14 +153,74 @@ check_answer(struct span answer, bool whole)
 				  WIRE_FROM_AGENT, &head) == 0);
 		payload = rcur_span(&r, head.length);
 		TRIP_MUST(rcur_ok(&r));
-		TRIP_MUST(decode(head.type, payload) == TRIP_EXACT);
+		check_frame(&head, payload);
 		if (wire_counts(head.type))
-			used += payload.n;
+			ret->used += payload.n;
 		/* DONE is the last, and only of a whole answer. */
 		TRIP_MUST(head.type != WIRE_DONE ||
 			  (whole && rcur_left(&r) == 0));
+		if (head.type != WIRE_BATCH)
+			continue;
+		TRIP_MUST(wire_batch_decode(payload, &batch) == 0);
+		TRIP_MUST(batch.batch == ret->batches);
+		TRIP_MUST(ret->batches < BATCHES_MAX);
+		ret->n[ret->batches++] = batch.n;
 	}
-	TRIP_MUST(used <= credit_given());
+}
+
+/* What the vault said, as far as the agent may have taken it. */
+struct asked {
+	unsigned __int128 credit;
+	bool legal; /* each WANT was for a batch, once, and for all of it */
+};
+
+static void
+read_asked(const struct answer *a, struct asked *ret)
+{
+	struct rcur r = rcur_init(buf_span(&heard));
+	bool wanted[BATCHES_MAX] = {false};
+	struct wire_head head;
+	struct wire_start start;
+	struct wire_want want;
+	uint64_t more;
+
+	*ret = (struct asked){.legal = true};
+	while (wire_head_decode(rcur_span(&r, WIRE_HEAD_SIZE), WIRE_FROM_VAULT,
+		       &head) == 0) {
+		struct span payload = rcur_span(&r, head.length);
+
+		if (!rcur_ok(&r))
+			break;
+		if (wire_start_decode(payload, &start) == 0 &&
+			head.type == WIRE_START)
+			ret->credit += start.credit;
+		if (head.type == WIRE_CREDIT &&
+			wire_credit_decode(payload, &more) == 0)
+			ret->credit += more;
+		if (head.type != WIRE_WANT ||
+			wire_want_decode(payload, &want) != 0)
+			continue;
+		if (want.batch >= a->batches || wanted[want.batch] ||
+			want.want.n != a->n[want.batch])
+			ret->legal = false;
+		else
+			wanted[want.batch] = true;
+	}
+}
+
+static void
+check(struct span bytes, int err)
+{
+	struct answer answer;
+	struct asked asked;
+
+	read_answer(bytes, err == 0, &answer);
+	read_asked(&answer, &asked);
+	TRIP_MUST(answer.used <= asked.credit);
+	if (err != -EPROTO)
+		TRIP_MUST(asked.credit - answer.used <= UINT64_MAX);
+	if (err == 0)
+		TRIP_MUST(asked.legal);
 }
 
 int
@@ -203,6 +249,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	TRIP_MUST(lseek(out, 0, SEEK_SET) == 0);
 	answer.n = (size_t)read(out, answer.p, answer.cap);
 	TRIP_MUST(answer.n < answer.cap);
-	check_answer(buf_span(&answer), err == 0);
+	check(buf_span(&answer), err);
 	return 0;
 }

@@ -2,9 +2,10 @@
 
 /*
  * A snapshot made by someone who held the keys: 16 bytes of a path to look for,
- * then objects, the last one the root: u8 type, u16 length of what follows the
- * next byte, u8 number of references; for each u8 how far back it refers; the
- * content. Ids are hashes, so no object can refer to itself or a later one.
+ * then objects, the last one the root: u8 type, u16 length of the rest, u8 how
+ * much of that is references, u8 how many there are; the content; for each
+ * reference u8 how far back it refers (0 where that ends). Ids are hashes, so no
+ * object can refer to itself or a later one.
  */
 
 #include "format/pack.h"
@@ -17,20 +18,23 @@
 #define STEPS 2000U
 #define PATH 16U
 
-const struct units units = {.skip = PATH, .head = 4, .at = 1, .width = 2};
+const struct units units = {.skip = PATH, .head = 5, .at = 1, .width = 2};
 
 static bool
 add_object(struct rcur *r)
 {
 	_cleanup_buf_ struct buf rows = BUF_INIT;
 	enum object_type type = 1U + (rcur_u8(r) - 1U) % OBJECT_PROBLEMS;
-	uint16_t length = rcur_u16(r);
-	uint8_t row[PACK_REF_SIZE], refs = rcur_u8(r);
+	size_t length = rcur_u16(r), room = rcur_u8(r), refs = rcur_u8(r);
+	struct span content = rcur_span(r, length - room);
+	struct span backs = rcur_span(r, room);
+	uint8_t row[PACK_REF_SIZE];
 	struct id id = {{0}};
-	struct span content;
 
-	for (uint8_t i = 0; i < refs; i++) {
-		size_t back = rcur_u8(r) + 1U;
+	if (!rcur_ok(r))
+		return false;
+	for (size_t i = 0; i < refs; i++) {
+		size_t back = 1U + (i < room ? backs.p[i] : 0);
 		struct ref ref;
 
 		if (back > objects_n)
@@ -39,9 +43,6 @@ add_object(struct rcur *r)
 		pack_ref_encode(&ref, row);
 		TRIP_MUST(buf_append(&rows, row, sizeof(row)) == 0);
 	}
-	content = rcur_span(r, (size_t)length - refs);
-	if (!rcur_ok(r))
-		return false;
 	le32_put(id.b, (uint32_t)objects_n);
 	(void)objects_add(type, &id, content, buf_span(&rows));
 	return true;

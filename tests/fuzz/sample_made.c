@@ -240,6 +240,34 @@ pull_many(struct buf *b, bool wrong)
 	TRIP_MUST(wire_done_encode(b, 3) == 0);
 }
 
+/* A directory of four files, or of a FIFO, and nothing else. */
+static void
+pull_small(struct buf *b, bool files, bool again)
+{
+	static const char names[] = "abcd";
+	struct listing l[4] = {listed("fifo", FILE_FIFO)};
+	uint16_t n = files ? array_len(l) : 1;
+
+	for (uint16_t i = 0; files && i < n; i++) {
+		l[i] = listed("", FILE_REGULAR);
+		l[i].name = span_of(names + i, 1);
+		l[i].size = 1;
+	}
+	begin_pull(b);
+	put_batch(b,
+		(struct wire_batch){
+			.batch = 1, .flags = WIRE_BATCH_LAST, .n = n},
+		l);
+	put_attrs(b, 0, 0, "");
+	end_batch(b, 0);
+	for (uint16_t i = 0; files && i < n; i++)
+		put_file(b, 1, i, l[i].name);
+	if (!files && !again)
+		put_attrs(b, 1, 0, "");
+	end_batch(b, 1);
+	TRIP_MUST(wire_done_encode(b, 2) == 0);
+}
+
 /* Files that change, are read again, or cannot be read; one of pieces that
  * repeat. */
 static void
@@ -277,24 +305,37 @@ pull_changing(struct buf *b)
 	TRIP_MUST(wire_done_encode(b, 2) == 0);
 }
 
-/* Those from 4 on are refused, the last ones in their second pull. */
+/* Those from 6 on are refused, the last ones in their second pull. */
 void
 sample_pull(unsigned int i, struct buf *b)
 {
-	/* Packs with these numbers are lost; 255: none. */
+	/* The packs with this number are lost; 255: none. */
 	static const uint8_t lost[] = {
-		255, 255, 255, 255, 255, 255, 255, 1, 2, 3};
+		255, 255, 255, 255, 1, 1, 255, 255, 255, 1, 2, 3};
 
 	TRIP_MUST(buf_u8(b, lost[i]) == 0);
-	if (i == 0)
+	switch (i) {
+	case 0:
 		pull_changing(b);
-	if (i == 1 || i == 4)
-		pull_many(b, i == 4);
-	if (i == 2 || i == 5)
+		return;
+	case 1:
+	case 6:
+		pull_many(b, i == 6);
+		return;
+	case 2:
+	case 7:
 		pull_kinds(b, i == 2 ? KINDS_ALL : KINDS_UNASKED);
-	if (i == 3 || i >= 6) {
+		return;
+	case 4:
+	case 5:
+		/* Of the first only its page is lost, of the second all but
+		 * that. */
+		pull_small(b, i == 5, false);
+		pull_small(b, i == 5, true);
+		return;
+	default:
 		pull_kinds(b, KINDS_ALL);
-		pull_kinds(b, i == 6 ? KINDS_ONE : KINDS_NONE);
+		pull_kinds(b, i == 8 ? KINDS_ONE : KINDS_NONE);
 	}
 }
 
@@ -322,11 +363,14 @@ put_want(struct buf *piece, uint32_t batch, const char *wants)
 }
 
 /* What is wanted of the batches of the tree of fuzz_serve.c: of all of it; of
- * what is not excluded; of two paths, and no more. */
-static const char *const wants[3][6] = {
+ * what is not excluded; of two paths, and no more. The rest is refused: a
+ * second answer, and credit beyond all bounds. */
+static const char *const wants[5][6] = {
 	{"2", "223332", "3", "333333332", "", NULL},
 	{"2", "223332", "32", "", NULL},
 	{"23", NULL},
+	{"2", "223332", "3", "333333332", "", NULL},
+	{"2", "223332", "3", "333333332", "", NULL},
 };
 
 void
@@ -346,8 +390,11 @@ sample_serve(unsigned int i, struct buf *b)
 	put_piece(b, &piece, 8);
 	for (uint32_t k = 0; wants[i][k]; k++) {
 		put_want(&piece, k, wants[i][k]);
+		if (i == 3)
+			put_want(&piece, k, wants[i][k]);
 		put_piece(b, &piece, 2);
-		TRIP_MUST(wire_credit_encode(&piece, 1000) == 0);
+		TRIP_MUST(wire_credit_encode(
+				  &piece, i == 4 ? UINT64_MAX : 1000) == 0);
 		put_piece(b, &piece, 2);
 	}
 	if (i == 2)
@@ -364,8 +411,9 @@ put_object(struct buf *b, enum object_type type, struct span refs,
 	TRIP_MUST(buf_u8(b, (uint8_t)type) == 0);
 	TRIP_MUST(buf_u16(b, (uint16_t)(refs.n + content->n)) == 0);
 	TRIP_MUST(buf_u8(b, (uint8_t)refs.n) == 0);
-	put(b, refs.p, refs.n);
+	TRIP_MUST(buf_u8(b, (uint8_t)refs.n) == 0);
 	put(b, content->p, content->n);
+	put(b, refs.p, refs.n);
 }
 
 static void
@@ -385,10 +433,11 @@ static const struct dirent_rec directory = {.kind = FILE_DIRECTORY,
 
 /* Objects 0 to 4: chunk, content node, link, attributes, an empty page. */
 static void
-put_leaves(struct buf *b)
+put_leaves(struct buf *b, bool repeat)
 {
-	static const struct content_piece piece[] = {
-		{CONTENT_DATA, 5}, {CONTENT_REPEAT, 15}, {CONTENT_HOLE, 20}};
+	const struct content_piece piece[] = {{CONTENT_DATA, 5},
+		{repeat ? CONTENT_REPEAT : CONTENT_HOLE, 15},
+		{CONTENT_HOLE, 20}};
 	_cleanup_buf_ struct buf content = BUF_INIT;
 
 	put_text(b, OBJECT_CHUNK, "hello");
@@ -450,7 +499,7 @@ sample_view(unsigned int i, struct buf *b)
 		.path = path, .paths = i + 1, .problems = 1};
 
 	put(b, i == 0 ? "a/.\0............" : "srv\0............", 16);
-	put_leaves(b);
+	put_leaves(b, i == 0);
 	put_page(b);
 	TRIP_MUST(problem_add(&problems, &problem) == 0);
 	put_object(b, OBJECT_PROBLEMS, span_of(NULL, 0), &problems);
@@ -506,7 +555,10 @@ sample_pack(unsigned int i, struct buf *b)
 	pack_ref_encode(&ref, bytes);
 	put_sealed(&rest, bytes, sizeof(bytes));
 	put_sealed(&rest, lz4, sizeof(lz4));
-	TRIP_MUST(pack_trailer_plan(2, 3, PACK_HEADER_SIZE + rest.n, &t) == 0);
+	/* The last one is of a longer file. */
+	TRIP_MUST(pack_trailer_plan(2, 3,
+			  PACK_HEADER_SIZE + rest.n + (i == 2 ? SLICE : 0),
+			  &t) == 0);
 	for (size_t k = 0; k < 2; k++)
 		pack_block_encode(&block[k], map + k * PACK_BLOCK_SIZE);
 	for (size_t k = 0; k < 3; k++)
@@ -514,7 +566,7 @@ sample_pack(unsigned int i, struct buf *b)
 	put_sealed(&rest, map, sizeof(map));
 	put_sealed(&rest, table, sizeof(table));
 	pack_trailer_encode(&t, trailer);
-	TRIP_MUST(buf_u32(b, i == 0 ? 0 : 1000000) == 0);
+	TRIP_MUST(buf_u32(b, i == 1 ? 1000000 : 0) == 0);
 	put(b, trailer, sizeof(trailer));
 	put(b, rest.p, rest.n);
 }
@@ -537,14 +589,14 @@ put_frame(struct buf *b, enum leaf_frame_kind kind, uint64_t value, size_t n)
 
 /* A whole leaf that nobody signed; its hash is made right by the target. */
 static void
-put_unsigned(struct buf *b)
+put_unsigned(struct buf *b, uint64_t prev)
 {
 	static const uint8_t clear[LEAF_PULL_SIZE] = {1}, sealed[40];
 	_cleanup_buf_ struct buf bytes = BUF_INIT;
 	const struct leaf leaf = {.type = LEAF_PULL,
 		.number = 2,
 		.time = UINT64_C(1800000000) * 1000000000,
-		.prev = 2,
+		.prev = prev,
 		.store = {{3}},
 		.clear = span_of(clear, sizeof(clear))};
 
@@ -558,15 +610,16 @@ void
 sample_recover(unsigned int i, struct buf *b)
 {
 	TRIP_MUST(buf_u8(b, i == 3 ? 3 : 1) == 0);
-	if (i == 0)
-		return;
 	if (i == 1 || i == 3)
-		put_unsigned(b);
+		put_unsigned(b, 2);
 	if (i == 2) {
 		put(b, "torn off", 8);
 		put_frame(b, LEAF_FRAME_PAD, SIGNED_END, 8);
-		put_unsigned(b);
+		put_unsigned(b, 2);
 	}
 	if (i == 3)
 		put(b, "and what is torn", 16);
+	/* It does not follow. */
+	if (i == 4)
+		put_unsigned(b, 0);
 }

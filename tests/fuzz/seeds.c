@@ -20,10 +20,10 @@
 #include "util/io.h"
 
 static const struct trip made[] = {
-	{"pack", NULL, sample_pack, 2},
-	{"pull", NULL, sample_pull, 10},
-	{"recover", NULL, sample_recover, 4},
-	{"serve", NULL, sample_serve, 3},
+	{"pack", NULL, sample_pack, 3},
+	{"pull", NULL, sample_pull, 12},
+	{"recover", NULL, sample_recover, 5},
+	{"serve", NULL, sample_serve, 5},
 	{"view", NULL, sample_view, 2},
 };
 
