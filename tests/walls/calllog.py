@@ -68,19 +68,29 @@ class File:
 
 
 class Folder:
-    """Durable names, and names as they are."""
+    """Durable names, names as they are, and what each of those that changed
+    has stood for since, None where it was gone."""
 
     def __init__(self, mode):
-        self.mode, self.synced, self.names = mode, {}, {}
+        self.mode, self.synced, self.names, self.since = mode, {}, {}, {}
 
     def clone(self, done):
         one = Folder(self.mode)
         one.synced = {n: cloned(node, done) for n, node in self.synced.items()}
         one.names = {n: cloned(node, done) for n, node in self.names.items()}
+        one.since = {n: [node and cloned(node, done) for node in nodes]
+                     for n, nodes in self.since.items()}
         return one
 
+    def set(self, name, node):
+        if node:
+            self.names[name] = node
+        else:
+            del self.names[name]
+        self.since.setdefault(name, []).append(node)
+
     def sync(self):
-        self.synced = dict(self.names)
+        self.synced, self.since = dict(self.names), {}
 
 
 def cloned(node, done):
@@ -115,16 +125,17 @@ def do(top, call, path, *more):
         else:
             node.sync()
         return
-    names = find(top, path[:-1]).names
+    folder, name = find(top, path[:-1]), path[-1]
     if call == "file":
-        names[path[-1]] = File(*more)
+        folder.set(name, File(*more))
     elif call == "folder":
-        names[path[-1]] = Folder(*more)
+        folder.set(name, Folder(*more))
     elif call == "gone":
-        del names[path[-1]]
+        folder.set(name, None)
     else:
-        to = more[0]
-        find(top, to[:-1]).names[to[-1]] = names.pop(path[-1])
+        node, to = folder.names[name], more[0]
+        folder.set(name, None)
+        find(top, to[:-1]).set(to[-1], node)
 
 
 def find(top, path):
@@ -177,12 +188,10 @@ class Chance:
 
     def names(self, folder):
         found = dict(folder.synced)
-        for name in changed_names(folder):
+        for name, nodes in sorted(folder.since.items()):
             if self.kept():
-                found.pop(name, None)
-                if name in folder.names:
-                    found[name] = folder.names[name]
-        return found
+                found[name] = self.rng.choice(nodes)
+        return {name: node for name, node in found.items() if node}
 
     def bytes(self, file):
         if not file.pending or not self.kept():
@@ -201,11 +210,6 @@ class Chance:
                 else file.synced_flag)
 
 
-def changed_names(folder):
-    return sorted(n for n in folder.synced.keys() | folder.names.keys()
-                  if folder.synced.get(n) is not folder.names.get(n))
-
-
 def changes(node, seen):
     """How many there are, in and below a node, that are not durable."""
     if node in seen:
@@ -213,9 +217,9 @@ def changes(node, seen):
     seen.add(node)
     if isinstance(node, File):
         return bool(node.pending) + (node.flag != node.synced_flag)
-    return len(changed_names(node)) + sum(
-        changes(below, seen) for below in (*node.names.values(),
-                                           *node.synced.values()))
+    below = [*node.synced.values(), *node.names.values(),
+             *(one for nodes in node.since.values() for one in nodes if one)]
+    return len(node.since) + sum(changes(one, seen) for one in below)
 
 
 def build(top, path, chosen):
@@ -266,9 +270,9 @@ def adopt(path):
     return top
 
 
-class Loss:
-    """Power went within a window, as often as not at its end, and took some of
-    what was not synced."""
+class Some:
+    """Power went within a window, as often as not at its end, and took some
+    of what was not synced."""
 
     def __init__(self, rng, window):
         self.cut = window.begin + 1 + (
@@ -277,7 +281,32 @@ class Loss:
         self.seed = rng.getrandbits(64)
 
     def __str__(self):
-        return f"cut before entry {self.cut}"
+        return f"some of what was not synced before entry {self.cut} lost"
+
+    def choose(self, top, _):
+        return Chance(self.seed, changes(top, set()))
+
+
+class Alone:
+    """Power took all that was not synced, but for the last call."""
+
+    def __init__(self, cut):
+        self.cut = cut
+
+    def __str__(self):
+        return f"entry {self.cut - 1} came through alone"
+
+    def choose(self, top, entry):
+        call, path, *more = entry
+        if call == "flag":
+            find(top, path).synced_flag = True
+        else:
+            for one in (path, *more) if call == "name" else (path,):
+                folder, name = find(top, one[:-1]), one[-1]
+                folder.synced.pop(name, None)
+                if name in folder.names:
+                    folder.synced[name] = folder.names[name]
+        return Durable()
 
 
 class Tape:
@@ -456,7 +485,14 @@ class Tape:
         self.at = window.begin + 1
 
     def lose(self, rng, window):
-        return Loss(rng, window)
+        return Some(rng, window)
+
+    def edges(self, window):
+        """What to try of a window in any case: nothing came through of it,
+        or one of its calls that is as good as a promise."""
+        return [None] + [
+            Alone(i + 1) for i in range(window.begin + 1, window.end)
+            if self.entries[i][0] in ("name", "gone", "flag")]
 
     def keep(self, path, loss, _):
         """What a loss leaves."""
@@ -465,7 +501,7 @@ class Tape:
             top = top.clone({})
             for entry in self.entries[self.at:loss.cut]:
                 do(top, *entry)
-            chosen = Chance(loss.seed, changes(top, set()))
+            chosen = loss.choose(top, self.entries[loss.cut - 1])
         build(top, path, chosen)
 
     def mount(self, loss, coarse):

@@ -40,7 +40,7 @@ SUBSETS = 200                   # of each file system
 UNMOUNTABLE = "it cannot be mounted"
 KEPT = 3                        # states of what went wrong
 LAST_FSYNC = 34                 # of a pull into a store with a past
-FILE_LEAVES = 4096              # of a leaves file
+TURNS = (256, 4096)             # leaves: a new hash-1, a new leaves file
 LEAF_PACK = b"\x05\0"
 FS_IOC_GETFLAGS = 0x80086601
 FS_IMMUTABLE_FL = 0x10
@@ -58,6 +58,13 @@ SYSTEMS = (
 )
 
 libc = ctypes.CDLL(None, use_errno=True)
+LOCK = threading.Lock()
+
+
+def describe(folder):
+    """A dump, which changes the current folder: one thread at a time."""
+    with LOCK:
+        return dump(folder)
 
 
 class TapedStore(Store):
@@ -146,10 +153,12 @@ class Record:
         self.find_ids([])
         self.tape.end()
 
-    def one_day(self, rng):
+    def one_day(self, kill):
         """Of a store that has been."""
         self.made = 0
-        self.killed_and_again(rng)
+        killed = [self.kill_pull(kill)]
+        self.pull()
+        self.find_ids(killed)
         self.tape.end()
 
     def killed_and_again(self, rng):
@@ -159,7 +168,7 @@ class Record:
         self.find_ids(killed)
 
     def pull(self):
-        snapshot = Snapshot(dump(self.source.path), self.tape.count())
+        snapshot = Snapshot(describe(self.source.path), self.tape.count())
         ran = self.store().pull("files", self.source.path)
         if ran.status != 0:
             raise RuntimeError(f"a pull without a power cut: {ran}")
@@ -192,7 +201,7 @@ class Record:
         """A pull that is killed before its at-th fsync: the next one finds
         what is in the page cache, and maybe not on the disk. It may have
         written its snapshot's leaf."""
-        snapshot = Snapshot(dump(self.source.path), self.tape.count())
+        snapshot = Snapshot(describe(self.source.path), self.tape.count())
         self.store(kill=at).pull("files", self.source.path)
         return snapshot
 
@@ -212,8 +221,6 @@ class Record:
 class State:
     """What a power cut in some window left, and what is wrong with it.
     Without a loss all is as it was at the flush."""
-
-    lock = threading.Lock()     # dump changes the current folder
 
     def __init__(self, system, window, loss, coarse):
         self.system, self.record = system, system.record
@@ -324,10 +331,8 @@ class State:
         ran = self.store.do("restore", which, "--target", target)
         if ran.status != 0:
             self.wrong(str(ran))
-        else:
-            with self.lock:
-                if dump(target) != oracle:
-                    self.wrong(f"{which} restores to something else")
+        elif describe(target) != oracle:
+            self.wrong(f"{which} restores to something else")
         remove(target)
 
 
@@ -365,15 +370,16 @@ class System:
 
     def __init__(self, wall, rng, record, sources):
         self.wall, self.rng, self.record = wall, rng, record
-        self.tape = record.tape
+        self.tape, self.name = record.tape, record.tape.name
         self.sources = sources      # what the next pull may find
         self.windows = self.tape.windows()
         self.written = [w for w in self.windows if w.writes]
         self.facts = {"entries": len(self.tape.entries), "flushes": 0,
-                      "subsets": 0, "metadata_torn": 0, "unmountable": 0}
+                      "alone": 0, "subsets": 0, "metadata_torn": 0,
+                      "unmountable": 0}
 
     def tried(self):
-        return self.facts["flushes"] + self.facts["subsets"]
+        return sum(self.facts[n] for n in ("flushes", "alone", "subsets"))
 
     def next_source(self):
         return self.rng.choice(self.sources)
@@ -384,35 +390,36 @@ class System:
         self.walk([(self.windows[count * i // 4], True, 1) for i in range(4)])
         cost = (time.monotonic() - began) / self.tried()
         self.tape.rewind()
-        self.facts.update(flushes=0, subsets=0, metadata_torn=0)
+        self.facts.update(flushes=0, alone=0, subsets=0, metadata_torn=0)
         return cost
 
-    def plan(self, k, start):
-        """Windows in order, whether to try their beginning, and how many
-        random subsets."""
+    def plan(self, k, start, subsets):
+        """Windows in order, whether to try their edges, and how many random
+        subsets."""
         drawn = collections.Counter(
-            w.begin for w in self.rng.choices(self.written, k=SUBSETS // k))
+            w.begin for w in self.rng.choices(self.written, k=subsets))
         return [(window, i % k == start, drawn[window.begin])
                 for i, window in enumerate(self.windows)]
 
     def run(self):
-        """k, so that each k-th flush and as many subsets fit into the time
-        that is left; and all of these."""
+        """k, so that each k-th window's edges and as many subsets fit into
+        the time that is left; and all of these."""
+        edges = sum(len(self.tape.edges(w)) for w in self.windows)
         k, start = self.wall.every(
-            len(self.windows) + SUBSETS, self.pilot(),
+            edges + SUBSETS, self.pilot(),
             self.wall.options.seconds - self.wall.spent())
         print(f"{self.tape.name}: {len(self.windows)} flushes with writes "
               f"between, {len(self.record.snapshots)} snapshots, k {k}",
               flush=True)
-        self.walk(self.plan(k, start))
-        return k
+        self.walk(self.plan(k, start, SUBSETS // k))
+        return {"k": k, **self.facts}
 
     def walk(self, plan):
-        for window, flush, subsets in plan:
+        for window, edges, subsets in plan:
             self.tape.forward(window)
-            if flush:
-                self.try_one(window, None)
-                self.facts["flushes"] += 1
+            for loss in self.tape.edges(window) if edges else []:
+                self.try_one(window, loss)
+                self.facts["alone" if loss else "flushes"] += 1
             for _ in range(subsets if window.writes else 0):
                 self.try_one(window, self.tape.lose(self.rng, window))
                 self.facts["subsets"] += 1
@@ -434,7 +441,7 @@ class System:
 
     def report(self, state):
         """The first ones are kept."""
-        with State.lock:
+        with LOCK:
             kept = "not kept"
             if self.wall.violations < KEPT:
                 kept = self.wall.path(f"bad-{self.wall.violations}")
@@ -451,15 +458,16 @@ def lone_namespace():
                               "--kill-child", sys.executable, *sys.argv])
 
 
-def old_store(wall):
-    """One whose ledger is about to begin a new file: the folder with it."""
-    folder = wall.path("old")
+def old_store(wall, size):
+    """A store whose ledger will soon have so many leaves: the folder with
+    it."""
+    folder = wall.path(f"old-{size}")
     os.makedirs(folder)
     store = Store(wall.build, os.path.join(folder, "store"),
                   wall.path("passphrase"))
     store.make()
     subprocess.run([os.path.join(wall.build, "tests/walls/manyleaves"),
-                    store.path, str(FILE_LEAVES - wall.random.randrange(1, 5))],
+                    store.path, str(size - wall.random.randrange(1, 5))],
                    check=True)
     shutil.rmtree(os.path.join(store.path, "cache"))
     return folder
@@ -473,13 +481,49 @@ def begin(wall, tape, days):
     source = Source(rng, wall.path(f"{name}-source"))
     record = Record(wall, tape, source)
     days(record, rng)
-    sources = [(source.path, dump(source.path))]
+    sources = [(source.path, describe(source.path))]
     later = wall.path(f"{name}-later")
     copy(source.path, later)
     source.path = later
     source.change()
-    sources.append((later, dump(later)))
+    sources.append((later, describe(later)))
     return System(wall, rng, record, sources)
+
+
+class Turns:
+    """A ledger that begins a new file of tiles or of leaves, and a pull that
+    is killed and goes on: a tape for each fsync before which it can be
+    killed. As many as there is time for, of each the edges of every third
+    window; with --all all of all."""
+
+    name = "turn"
+
+    def __init__(self, wall):
+        self.wall, self.facts = wall, collections.Counter()
+        self.first = {size: old_store(wall, size) for size in TURNS}
+        points = [(size, kill) for size in TURNS
+                  for kill in range(1, LAST_FSYNC + 1)]
+        self.points = wall.random.sample(points, len(points))
+        self.k = 1 if wall.options.all else 3
+
+    def run(self):
+        for size, kill in self.points:
+            if self.facts["tapes"] and self.wall.over():
+                break
+            self.play(f"{self.name}-{size}-{kill}", self.first[size], kill)
+        return {"k": -(-len(self.points) * self.k // self.facts["tapes"]),
+                **self.facts}
+
+    def play(self, name, first, kill):
+        tape = calllog.Tape(name, self.wall.path(name), first)
+        system = begin(self.wall, tape,
+                       lambda record, _: record.one_day(kill))
+        system.walk(system.plan(self.k, system.rng.randrange(self.k),
+                                SUBSETS // len(self.points)))
+        self.facts.update(system.facts)
+        self.facts["tapes"] += 1
+        for path in (name, name + "-source", name + "-later"):
+            remove(self.wall.path(path))
 
 
 def main():
@@ -499,14 +543,12 @@ def main():
         sys.exit(77)
     systems.append(begin(wall, calllog.Tape("least", wall.path("least")),
                          Record.first_days))
-    systems.append(begin(wall, calllog.Tape("turn", wall.path("turn"),
-                                            old_store(wall)),
-                         Record.one_day))
-    facts = {}
+    systems.append(Turns(wall))
     with concurrent.futures.ThreadPoolExecutor(len(systems)) as pool:
-        for system, k in zip(systems, pool.map(System.run, systems)):
-            facts[system.tape.name] = {"k": k, **system.facts}
-    wall.end(tried=sum(s.tried() for s in systems),
+        facts = {system.name: found for system, found in
+                 zip(systems, pool.map(lambda s: s.run(), systems))}
+    wall.end(tried=sum(f[n] for f in facts.values()
+                       for n in ("flushes", "alone", "subsets")),
              k=max(f["k"] for f in facts.values()), **facts)
 
 
