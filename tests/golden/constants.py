@@ -100,6 +100,12 @@ def limits():
         ("format/keyblob.h", "KEYBLOB_ARGON_PASSES_MAX",
          LIMITS["Argon2id passes"][1]),
         ("util/limits.h", "LIMIT_NAME", LIMITS["name"]),
+        ("util/limits.h", "LIMIT_NAME", objects.Entry.MOST),
+        # Kind, number and length stand before the name.
+        ("format/directory.c", "OWNER_MAX",
+         objects.OWNER["name"].range[1] + 6),
+        ("format/directory.c", "OWNER_MAX",
+         wire.TYPES_BY_NAME["OWNER"]["name"].range[1] + 6),
         ("format/snaproot.c", "PATH_MAX_BYTES", LIMITS["path"]),
         ("format/wire.h", "WIRE_PATH_MAX", LIMITS["path"]),
         ("util/limits.h", "LIMIT_LINK_TARGET", LIMITS["link target"]),
@@ -145,9 +151,11 @@ def structures():
          (2 << cache.RANGE_HIGH - cache.RANGE_LOW) - 1),
         ("pull/branch.c", "TRUST_WITHIN", cache.TRUSTED),
         ("format/statrec.h", "STATREC_COMPONENTS_MAX", cache.DEEP),
+        ("format/statrec.h", "STATREC_DEEP", int(cache.BELOW)),
         ("chunker/cut.h", "CUT_MIN", audit.CUT_LEAST),
         ("chunker/cut.h", "CUT_AIM", audit.CUT_AIM),
         ("chunker/cut.h", "CUT_MAX", audit.CUT_MOST),
+        ("chunker/cut.h", "CUT_MAX", audit.ABOVE),
         ("chunker/cut.h", "CUT_MASK_BEFORE", audit.MASK_BEFORE),
         ("chunker/cut.h", "CUT_MASK_AFTER", audit.MASK_AFTER),
         ("chunker/block.h", "BLOCK_DATA", quantity(audit.BLOCKS[0])),
@@ -225,6 +233,10 @@ def differences(root):
             if value != said:
                 found.append(f"{path}: {name} is {value}, the page says "
                              f"{said}")
+    strings = "".join(code.text(f"keys/{name}") for name in sorted(os.listdir(
+        os.path.join(root, "keys"))) if name.endswith((".c", ".h")))
+    found += [f"keys/ has no {label!r}" for label in labels()
+              if f'"{label}"' not in strings]
     for path, words, names in ENUMERATIONS:
         if set(words) != set(names):
             found.append(f"{path}: {sorted(set(words) ^ set(names))}")
@@ -232,6 +244,17 @@ def differences(root):
             if words.get(word) != code.value(path, name):
                 found.append(f"{path}: {name} is not {words.get(word)}")
     return found
+
+
+def labels():
+    """What the page's formulas quote, but for what is written by no program:
+    each must be a string of the code."""
+    text = page.section("11").prose.partition("**Piece list**")[0]
+    quoted = [text] + [page.section(n).prose for n in page.SECTIONS
+                       if n != "11"] + [
+        " ".join(row) for row in page.section("2").table("key").rows]
+    return sorted({label for part in quoted for formula in re.findall(
+        r"`([^`]+)`", part) for label in re.findall(r'"([^"]+)"', formula)})
 
 
 def main():

@@ -48,15 +48,13 @@ class Inode:
     content_type: what the snapshot's entry must say; sent: what comes of it
     before it cannot be read on."""
 
-    count = 0
-
     def __init__(self, name, kind=REGULAR, **more):
-        Inode.count += 1
+        number = int.from_bytes(noise(f"inode {name.hex()}", 4), "little")
         self.name, self.kind = name, kind
         self.mode, self.owner, self.group = 0o644, 1000, 100
-        self.mtime = (1600000000 + Inode.count, 1000 * Inode.count)
-        self.ctime = (1700000000 + Inode.count, 999999999 - Inode.count)
-        self.inode, self.device = 0x2122232425260000 + Inode.count, DEVICE
+        self.mtime = (1600000000 + number % 10 ** 8, number % 10 ** 9)
+        self.ctime = (1700000000 + number % 10 ** 7, number % 999999937)
+        self.inode, self.device = 0x2122232400000000 + number, DEVICE
         self.links, self.major, self.minor = 1, 0, 0
         self.target, self.attributes, self.content = b"", {}, []
         self.below, self.content_type, self.problem = [], None, None
@@ -169,6 +167,10 @@ def links():
               ctime=(6, 6)),
         Inode(b"fifo-two", FIFO, links=2, inode=78, mtime=(5, 5),
               ctime=(6, 6)),
+        Inode(b"device-one", CHARACTER, links=2, inode=79, mtime=(7, 7),
+              ctime=(8, 8), major=1, minor=3),
+        Inode(b"device-two", CHARACTER, links=2, inode=79, mtime=(7, 7),
+              ctime=(8, 8), major=1, minor=3),
     ])
 
 
