@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "format/content.h"
 #include "format/pack.h"
 #include "store/manifests.h"
+#include "tests/fuzz/tour.h"
 #include "tests/fuzz/trip.h"
 #include "view/object_internal.h"
 #include "view/view_internal.h"
@@ -108,6 +110,101 @@ __wrap_manifests_load(int storefd, const struct store_id *store,
 	(void)f;
 	*ret = (struct manifest_file){BUF_INIT, {.n = 0}};
 	return 0;
+}
+
+/* ---- a file's content ---- */
+
+struct reading {
+	uint64_t size, sum;
+	unsigned int *left;
+};
+
+static enum objects_read
+find(const struct ref *ref, enum object_type type, const struct object **ret)
+{
+	size_t i = (size_t)(ref->addr.ordinal - 1U) * OBJECTS_PER_PACK +
+		   ref->addr.row;
+
+	if (ref->addr.row >= OBJECTS_PER_PACK || i >= objects_n ||
+		!id_equal(&objects[i].id, &ref->id) || objects[i].type != type)
+		return OBJECTS_WRONG;
+	*ret = &objects[i];
+	return OBJECTS_READ;
+}
+
+/* A chunk that stands from at on, once or several times, up to end. */
+static enum objects_read
+read_chunk(struct reading *r, const struct ref *ref, uint64_t piece,
+	uint64_t at, uint64_t end)
+{
+	const struct object *o;
+
+	if (find(ref, OBJECT_CHUNK, &o) != OBJECTS_READ ||
+		o->content.n != piece || piece == 0)
+		return OBJECTS_WRONG;
+	for (; at < end && at < r->size; at += piece) {
+		uint64_t n = r->size - at < piece ? r->size - at : piece;
+
+		if (*r->left == 0)
+			return OBJECTS_MANY;
+		(*r->left)--;
+		r->sum += tour_content(at, span_of(o->content.p, (size_t)n));
+	}
+	return OBJECTS_READ;
+}
+
+/* level and length as the node above has them; -1 and 0: there is none. */
+static enum objects_read
+read_node(struct reading *r, const struct ref *ref, int level, uint64_t length,
+	uint64_t from)
+{
+	enum objects_read done = OBJECTS_READ;
+	const struct object *o;
+	struct content node;
+
+	if (find(ref, OBJECT_CONTENT, &o) != OBJECTS_READ ||
+		content_open(buf_span(&o->content), &node) != 0 ||
+		node.slots != o->rows.n / PACK_REF_SIZE || node.length == 0 ||
+		node.level >= 8 || (level >= 0 && node.level != level) ||
+		(length > 0 ? node.length != length : node.length < r->size))
+		return OBJECTS_WRONG;
+	for (uint32_t i = 0; i < node.n && done == OBJECTS_READ; i++) {
+		struct content_entry e = content_at(&node, i);
+		struct ref child;
+
+		if (from + e.start >= r->size)
+			break;
+		if (e.kind == CONTENT_HOLE)
+			continue;
+		if (*r->left == 0)
+			return OBJECTS_MANY;
+		(*r->left)--;
+		if (pack_ref_decode(span_of(o->rows.p + e.slot * PACK_REF_SIZE,
+					    PACK_REF_SIZE),
+			    &child) != 0)
+			return OBJECTS_WRONG;
+		done = node.level == 0
+			       ? read_chunk(r, &child, e.piece, from + e.start,
+					 from + e.end)
+			       : read_node(r, &child, node.level - 1,
+					 e.end - e.start, from + e.start);
+	}
+	return done;
+}
+
+enum objects_read
+objects_content(const struct dirent_rec *e, const struct ref *ref,
+	unsigned int *left, uint64_t *sum)
+{
+	struct reading r = {.size = e->size, .left = left};
+	enum objects_read done = OBJECTS_READ;
+
+	if (e->content == OBJECT_CHUNK && e->size > 0)
+		done = read_chunk(&r, ref, e->size, 0, e->size);
+	if (e->content == OBJECT_CONTENT && e->size > 0)
+		done = read_node(&r, ref, -1, 0, 0);
+	*sum = r.sum;
+	return done;
 }
 
 int

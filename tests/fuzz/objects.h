@@ -8,6 +8,7 @@
  * some of them, as they do in a store.
  */
 
+#include "format/directory.h"
 #include "format/types.h"
 #include "view/view.h"
 
@@ -32,6 +33,19 @@ struct ref objects_ref(size_t i);
 struct ref objects_add(enum object_type type, const struct id *id,
 	struct span content, struct span rows);
 void objects_clear(void);
+
+/*
+ * The bytes below size of a file's content, read by docs/format.md 7.1 and not
+ * by view/: pieces are added up with tour_content. left is lowered by each
+ * object; at 0 there were too many.
+ */
+enum objects_read {
+	OBJECTS_READ,
+	OBJECTS_WRONG, /* no content is like that */
+	OBJECTS_MANY,
+};
+enum objects_read objects_content(const struct dirent_rec *e,
+	const struct ref *ref, unsigned int *left, uint64_t *sum);
 
 /* An open snapshot with this root; nothing else about it is true. */
 must_check int objects_open(

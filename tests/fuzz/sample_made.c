@@ -428,22 +428,29 @@ put_text(struct buf *b, enum object_type type, const char *text)
 static const struct dirent_rec directory = {.kind = FILE_DIRECTORY,
 	.content = OBJECT_DIRPAGE,
 	.mode = 0755,
-	.size = 25,
-	.below = 4};
+	.size = 75,
+	.below = 5};
 
-/* Objects 0 to 4: chunk, content node, link, attributes, an empty page. */
+/* Objects 0 to 5: chunk, content node, one above it, link, attributes, an empty
+ * page. */
 static void
 put_leaves(struct buf *b, bool repeat)
 {
 	const struct content_piece piece[] = {{CONTENT_DATA, 5},
 		{repeat ? CONTENT_REPEAT : CONTENT_HOLE, 15},
 		{CONTENT_HOLE, 20}};
+	const struct content_piece above[] = {
+		{CONTENT_DATA, 20}, {CONTENT_HOLE, 30}, {CONTENT_DATA, 50}};
 	_cleanup_buf_ struct buf content = BUF_INIT;
 
 	put_text(b, OBJECT_CHUNK, "hello");
 	TRIP_MUST(content_encode(&content, 0, CONTENT_GEAR, piece,
 			  array_len(piece)) == 0);
 	put_object(b, OBJECT_CONTENT, span_of("\0", 1), &content);
+	buf_clear(&content);
+	TRIP_MUST(content_encode(&content, 1, CONTENT_GEAR, above,
+			  array_len(above)) == 0);
+	put_object(b, OBJECT_CONTENT, span_of("\0\0", 2), &content);
 	put_text(b, OBJECT_LINK, "target");
 	buf_clear(&content);
 	sample_attrs(2, &content);
@@ -453,7 +460,7 @@ put_leaves(struct buf *b, bool repeat)
 	put_object(b, OBJECT_DIRPAGE, span_of(NULL, 0), &content);
 }
 
-/* Object 5: a page of one of each; its slots are 0 3 1 2 4, counted back. */
+/* Object 6: a page of one of each; its slots are 0 4 1 2 3 5, counted back. */
 static void
 put_page(struct buf *b)
 {
@@ -467,6 +474,10 @@ put_page(struct buf *b)
 			.kind = FILE_REGULAR,
 			.content = OBJECT_CONTENT,
 			.size = 20},
+		{.name = span_str("bb"),
+			.kind = FILE_REGULAR,
+			.content = OBJECT_CONTENT,
+			.size = 50},
 		{.name = span_str("c"),
 			.kind = FILE_SYMLINK,
 			.content = OBJECT_LINK,
@@ -482,7 +493,7 @@ put_page(struct buf *b)
 		TRIP_MUST(directory_entry_encode(&entries, &e[i]) == 0);
 	TRIP_MUST(directory_page_encode(&page, &owner, 1, buf_span(&entries),
 			  array_len(e)) == 0);
-	put_object(b, OBJECT_DIRPAGE, span_of("\4\1\3\2\0", 5), &page);
+	put_object(b, OBJECT_DIRPAGE, span_of("\5\1\4\3\2\0", 6), &page);
 }
 
 void
@@ -492,7 +503,7 @@ sample_view(unsigned int i, struct buf *b)
 				 node = BUF_INIT;
 	const struct problem problem = {PROBLEM_NOT_READ, 0, 5, span_str("a")};
 	const struct directory_child child[] = {
-		{0, 4, 4, 25, span_str("a")}, {0, 4, 4, 25, span_str("e")}};
+		{0, 5, 5, 75, span_str("a")}, {0, 5, 5, 75, span_str("e")}};
 	struct snaproot_path path[] = {
 		{span_str("/srv"), directory}, {span_str("/srv/d"), directory}};
 	struct snaproot_parts parts = {
@@ -508,7 +519,7 @@ sample_view(unsigned int i, struct buf *b)
 	put_object(b, OBJECT_DIRNODE, span_of("\1\1", 2), &node);
 	if (i == 1) {
 		path[1].entry.content = OBJECT_DIRNODE;
-		path[1].entry.below = 8;
+		path[1].entry.below = 10;
 	}
 	TRIP_MUST(snaproot_encode(&root, &parts) == 0);
 	put_object(b, OBJECT_SNAPROOT, span_of("\1\2\0", i + 2), &root);

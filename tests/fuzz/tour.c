@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fuzz/tour.h"
 
+#include "tests/fuzz/objects.h"
 #include "tests/fuzz/trip.h"
 #include "view/file.h"
 #include "view/place.h"
@@ -8,6 +9,8 @@
 /* Runs of one file that are asked for, nodes whose blocks are counted. */
 #define RUNS 32U
 #define NODES 8U
+/* Pieces that are read in another way. */
+#define PIECES 20000U
 /* Directories below each other: the tour calls itself. */
 #define DEPTH 300U
 
@@ -120,6 +123,19 @@ look_around(struct tour *t, struct file *file)
 	}
 }
 
+/* What was read without a failure is what is there. */
+static void
+compare(const struct place *p, uint64_t sum)
+{
+	unsigned int left = PIECES;
+	uint64_t plain = 0;
+	enum objects_read done =
+		objects_content(&p->entry, &p->content, &left, &plain);
+
+	TRIP_MUST(done != OBJECTS_WRONG);
+	TRIP_MUST(done == OBJECTS_MANY || plain == sum);
+}
+
 static uint64_t
 tour_file(struct tour *t, const struct place *p)
 {
@@ -129,6 +145,8 @@ tour_file(struct tour *t, const struct place *p)
 
 	TRIP_MUST(file_open(t->snap, p, &file) == 0);
 	err = file_walk(&file, 0, UINT64_MAX, read_piece, &r, NULL);
+	if (err == 0)
+		compare(p, r.sum);
 	if (!file_is_lost(p)) {
 		well(t, err);
 		TRIP_MUST(err != 0 || r.at == p->entry.size);
