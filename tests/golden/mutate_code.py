@@ -25,8 +25,9 @@ TARGETS = ["cli/muniment", "cli/muniment-init", "cli/muniment-pull",
 DEFINE = re.compile(r"^#define [A-Z]\w+(?:\([a-z]\))?[ \t]+.*?"
                     r"(?<![\w.])(0x[0-9a-fA-F]+|\d+)(?=[uUlL]*\b)", re.M)
 MEMBER = re.compile(r"^\t[A-Z][A-Z0-9_]+ = (0x[0-9a-fA-F]+|\d+),", re.M)
-CONTEXT = re.compile(r"\"([a-z0-9/]+)\"(?=[,)])")
-MAGIC = re.compile(r"\"(M[A-Z]{3,7})\"")
+CONTEXT = re.compile(r"^.*(?:derive_key|open_wrap|seal_wrap|LABEL|uint8_t \*)"
+                     r".*?\"([a-z0-9/]+)\"", re.M)
+MAGIC = re.compile(r"magic\[\d\] = \{.*'(\w)'\};")
 SLOW = 120
 # (file, line, why nothing can show)
 SPARED = (
