@@ -48,17 +48,24 @@ at_exit "umount -l $(quote "$over")"
 prefix=$(meson introspect --buildoptions "$MUNIMENT_BUILD" |
 	/usr/bin/python3 -c 'import json, sys
 print([o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"][0])')
-for dir in /etc "$prefix"; do
-	layer=$over/$(basename "$dir")
-	mkdir -p "$layer/new" "$layer/work" "$dir"
-	mount -t overlay -o "lowerdir=$dir,upperdir=$layer/new,workdir=$layer/work" \
-		overlay "$dir" || {
+# cover DIR: what is written there from now on is gone at the end.
+cover() {
+	layer=$over/$(echo "$1" | tr / _)
+	mkdir -p "$layer/new" "$layer/work" "$1"
+	mount -t overlay -o "lowerdir=$1,upperdir=$layer/new,workdir=$layer/work" \
+		overlay "$1" || {
 		echo 'SKIP: no overlays' >&2
 		exit 77
 	}
-done
+}
+cover /etc
+cover "$prefix"
+root=$(cd "$(dirname "$0")/../.." && pwd -P)
 for dir in /root /home /srv /mnt /var/tmp /run; do
-	mount -t tmpfs none "$dir"
+	case $root/:$MUNIMENT_BUILD/ in
+	"$dir"/* | *:"$dir"/*) cover "$dir" ;;
+	*) mount -t tmpfs none "$dir" ;;
+	esac
 done
 mkdir /run/sshd
 ip link set lo up

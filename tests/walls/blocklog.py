@@ -32,7 +32,7 @@ ENTRY = struct.Struct("<QQQQ")  # sector, sectors, flags, length of a mark
 PHYSICAL = 4096
 
 # Seconds; the daemon takes some ten milliseconds.
-PATIENCE = 10
+PATIENCE = 60
 
 
 class Missing(Exception):
