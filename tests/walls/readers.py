@@ -185,7 +185,9 @@ class Beside:
         out = self.asks("snapshots", "--json")
         if out is None:
             return
-        shown = [s["snapshot"] for s in json.loads(out)["snapshots"]]
+        # A pull of another source may have been told to stop, and had ended.
+        shown = [s["snapshot"] for s in json.loads(out)["snapshots"]
+                 if s["source"] == SOURCE]
         names = list(self.names)
         if not told <= len(shown) <= len(names) + 1 or \
                 shown[:len(names)] != names[:len(shown)]:
