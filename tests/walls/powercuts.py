@@ -80,7 +80,7 @@ class TapedStore(Store):
     def make(self):
         subprocess.run(self.tape.command(
             [os.path.join(self.build, "tests/walls/mkstore"), self.path,
-             self.pass_file]), check=True)
+             self.pass_file]), check=True, cwd="/")
 
 
 class Snapshot:
@@ -468,7 +468,7 @@ def old_store(wall, size):
     store.make()
     subprocess.run([os.path.join(wall.build, "tests/walls/manyleaves"),
                     store.path, str(size - wall.random.randrange(1, 5))],
-                   check=True)
+                   check=True, cwd="/")
     shutil.rmtree(os.path.join(store.path, "cache"))
     return folder
 

@@ -93,8 +93,9 @@ class Ran:
 
 def run(words, env=None, seconds=HANGS):
     """Run a command in a session of its own; all of it is killed if it
-    takes too long."""
-    child = subprocess.Popen(words, env=env or clean_env(),
+    takes too long. It holds no folder: where this process stands at the
+    moment may be a mount that another thread is about to take down."""
+    child = subprocess.Popen(words, env=env or clean_env(), cwd="/",
                              stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              start_new_session=True)
