@@ -25,7 +25,7 @@
 #define WORKERS_MIN 2
 #define WORKERS_MAX 16
 
-static volatile bool stop;
+static atomic_bool stop;
 
 /* The second one finds the default and ends the process. */
 static void

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ nonblocking(int fd)
 }
 
 int
-peer_init(struct peer *p, int in, int out, const volatile bool *stop)
+peer_init(struct peer *p, int in, int out, const atomic_bool *stop)
 {
 	int r;
 
@@ -103,16 +104,33 @@ receive_some(struct peer *p, struct fault *f)
 	return 0;
 }
 
+/* As poll(2). A signal that came after stop was looked at ends it as well:
+ * from there on until it waits there are none. */
+static int
+wait_for(const struct peer *p, struct pollfd fds[2], bool *stopped)
+{
+	const struct timespec silence = {.tv_sec = PEER_SILENCE_S};
+	sigset_t all, before;
+	int r = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	*stopped = *p->stop;
+	if (!*stopped)
+		r = ppoll(fds, 2, &silence, &before);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 /* Wait for the peer; send and receive what goes without blocking. */
 static int
 exchange(struct peer *p, struct fault *f)
 {
 	struct pollfd fds[2] = {{.fd = p->in, .events = POLLIN},
 		{.fd = p->out, .events = POLLOUT}};
+	bool stopped;
 	int r;
 
-	if (*p->stop)
-		return fault_set(f, FAULT_INTERRUPTED, "pull", "by a signal");
 	if (p->deaf)
 		buf_clear(&p->output);
 	if (p->sent == p->output.n)
@@ -120,7 +138,9 @@ exchange(struct peer *p, struct fault *f)
 	if (p->output.n - p->sent > PEER_UNREAD_MAX)
 		return fault_set(f, FAULT_LIMIT_EXCEEDED, "agent",
 			"it does not read what it is answered");
-	r = poll(fds, 2, PEER_SILENCE_MS);
+	r = wait_for(p, fds, &stopped);
+	if (stopped)
+		return fault_set(f, FAULT_INTERRUPTED, "pull", "by a signal");
 	if (r < 0)
 		return errno == EINTR ? 0
 				      : fault_errno(f, FAULT_IO, -errno,
@@ -128,7 +148,7 @@ exchange(struct peer *p, struct fault *f)
 	if (r == 0)
 		return fault_set(f, FAULT_AGENT_DIED, "agent",
 			"it has been silent for %d minutes",
-			PEER_SILENCE_MS / 60000);
+			PEER_SILENCE_S / 60);
 	r = fds[1].revents != 0 ? send_some(p, f) : 0;
 	if (r != 0)
 		return r;

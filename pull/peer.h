@@ -8,6 +8,7 @@
 #include "util/fault.h"
 #include "util/span.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,9 +24,9 @@ struct peer {
 	size_t at; /* in input: the first byte not handed out */
 	struct buf output;
 	size_t sent;
-	bool deaf;		   /* it reads no more: output is dropped */
-	uint64_t worked_off;	   /* counted payload bytes not yet credited */
-	const volatile bool *stop; /* set by a signal: -ECANCELED */
+	bool deaf;		 /* it reads no more: output is dropped */
+	uint64_t worked_off;	 /* counted payload bytes not yet credited */
+	const atomic_bool *stop; /* set by a signal: it ends peer_next */
 };
 
 /* Bytes that the agent may send unasked; a quarter is given back at a time. */
@@ -35,12 +36,12 @@ struct peer {
  * an honest one leaves unread. */
 #define PEER_UNREAD_MAX (4u * 1024u * 1024u)
 
-/* How long an agent may say nothing, in milliseconds: longer than the largest
+/* How long an agent may say nothing, in seconds: longer than the largest
  * directory takes to list. While it is silent other pulls wait for the store. */
-#define PEER_SILENCE_MS (10 * 60 * 1000)
+#define PEER_SILENCE_S (10 * 60)
 
 must_check int peer_init(
-	struct peer *p, int in, int out, const volatile bool *stop);
+	struct peer *p, int in, int out, const atomic_bool *stop);
 void peer_free(struct peer *p);
 
 /*

@@ -8,6 +8,7 @@
 #include "util/cleanup.h"
 #include "util/fault.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +29,7 @@ struct pull_opts {
 	bool skip_cachedirs;
 	unsigned int workers;
 	const struct tree_sink *sink;
-	const volatile bool *stop;	/* set by a signal */
+	const atomic_bool *stop;	/* set by a signal */
 	const struct writer_wait *wait; /* NULL: a busy store is refused */
 };
 

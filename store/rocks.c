@@ -45,6 +45,7 @@ struct rocks {
 	rocksdb_readoptions_t *read;
 	rocksdb_writeoptions_t *write;
 	rocksdb_writebatch_t *batch;
+	bool failed; /* a write: there must be no other */
 };
 
 /* RocksDB's error string to an errno; it is freed. */
@@ -251,14 +252,22 @@ rocks_put(struct rocks *r, struct span key, struct span value)
 		(const char *)value.p, value.n);
 }
 
+/*
+ * Behind a full disk RocksDB takes itself for mended as soon as there is room;
+ * writing to its log again then ends the process where it was built with
+ * assertions.
+ */
 int
 rocks_write(struct rocks *r)
 {
 	char *text = NULL;
-	int err;
+	int err = -EIO;
 
-	rocksdb_write(r->db, r->write, r->batch, &text);
-	err = convert(text, NULL, 0);
+	if (!r->failed) {
+		rocksdb_write(r->db, r->write, r->batch, &text);
+		err = convert(text, NULL, 0);
+	}
+	r->failed = err < 0;
 	rocksdb_writebatch_clear(r->batch);
 	return err;
 }

@@ -41,7 +41,8 @@ rocks_closep(struct rocks **r)
 /* out is cleared first. -ENOENT; -EIO for any fault of the database. */
 must_check int rocks_get(struct rocks *r, struct span key, struct buf *out);
 
-/* Collect; then write all that was collected, or nothing of it. */
+/* Collect; then write all that was collected, or nothing of it. A write that
+ * failed was the last: all after it are -EIO. */
 void rocks_put(struct rocks *r, struct span key, struct span value);
 must_check int rocks_write(struct rocks *r);
 

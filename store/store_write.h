@@ -12,6 +12,7 @@
 #include "util/fault.h"
 #include "util/span.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,7 +51,7 @@ must_check int writer_open(
 
 /* How to wait for a store that another process writes to. */
 struct writer_wait {
-	const volatile bool *stop; /* set by a signal: it ends the waiting */
+	const atomic_bool *stop; /* set by a signal: it ends the waiting */
 	/* Called when there is something to wait for, with the refusal that
 	 * it would be, and with NULL once the store is free. */
 	void (*told)(void *ctx, const struct fault *busy);

@@ -367,7 +367,7 @@ is_the_agents(enum fault_code code)
 static bool
 pull(struct span frames)
 {
-	static const volatile bool stop;
+	static const atomic_bool stop;
 	const struct pull_opts o = {.store = "/store",
 		.source = SOURCE,
 		.location = "/",

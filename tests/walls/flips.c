@@ -54,8 +54,8 @@ enum outcome {
 
 /* What one of the three came to. */
 struct tally {
-	uint64_t k;
-	uint64_t outcome[OUTCOMES];
+	uint64_t k, bytes;
+	uint64_t outcome[OUTCOMES]; /* of readings */
 };
 
 /* An object as it was read from the whole store. */
@@ -80,7 +80,6 @@ struct flips {
 	size_t files;
 	struct known *known;
 	size_t snapshots;
-	uint64_t outcome[OUTCOMES]; /* of reading */
 	uint64_t violations;
 };
 
@@ -479,30 +478,62 @@ read_store(const char *dir)
 	return outcome;
 }
 
+/* What a reading is tried on: which store, and how many bytes of each file. */
+struct probe {
+	const char *(*store)(void);
+	void (*done)(void);
+	uint64_t (*bytes)(const struct target *t);
+};
+
+/* Read with all that is flipped, which is then put back. */
 static void
-count(const struct target *t, enum outcome outcome)
+judge_reading(const struct probe *p, struct tally *tally)
 {
-	flips.outcome[outcome]++;
-	if (outcome == WRONG)
-		violation(t, "it was not read as it was, nor refused by name");
+	enum outcome outcome = read_store(p->store());
+
+	p->done();
+	tally->outcome[outcome]++;
+	for (size_t i = 0; i < flips.files; i++) {
+		struct target *t = &flips.file[i];
+
+		if (!t->flipped)
+			continue;
+		flip(t);
+		tally->bytes++;
+		if (outcome == WRONG)
+			violation(t, "it was not read as it was, nor refused "
+				     "by name");
+	}
+}
+
+static const char *
+as_it_is(void)
+{
+	return flips.dir;
 }
 
 static void
-try_read(struct target *t)
+nothing(void)
 {
-	flip(t);
-	count(t, read_store(flips.dir));
-	flip(t);
 }
 
-static void
-try_forged(struct target *t)
+static uint64_t
+whole(const struct target *t)
 {
-	flip(t);
+	return t->size;
+}
+
+static const char *
+forge(void)
+{
 	resign_store(flips.dir, flips.forged);
-	count(t, read_store(flips.forged));
+	return flips.forged;
+}
+
+static void
+remove_forged(void)
+{
 	lib_remove_tree(flips.forged);
-	flip(t);
 }
 
 /* The bytes that a forger hashes: those before the slice tree, which with what
@@ -513,45 +544,66 @@ hashed(const struct target *t)
 	return t->pack ? t->size - SLICE : 0;
 }
 
-static uint64_t
-whole(const struct target *t)
+static const struct probe probe_read = {as_it_is, nothing, whole};
+static const struct probe probe_forged = {forge, remove_forged, hashed};
+
+/* An object is read out of one pack, so a byte of each pack is flipped for the
+ * same reading. */
+static void
+read_packs(const struct probe *p, uint64_t at, struct tally *tally)
 {
-	return t->size;
-}
-
-/* Try every k-th of the bytes that `bytes` tells of each file. */
-static struct tally
-try_all(void (*try)(struct target *t),
-	uint64_t (*bytes)(const struct target *t), uint64_t salt,
-	double seconds)
-{
-	uint64_t points = 0, at, k;
-	double began = now();
-	struct tally tally;
-
-	memset(flips.outcome, 0, sizeof(flips.outcome));
-	for (size_t i = 0; i < flips.files; i++)
-		points += bytes(&flips.file[i]);
-	/* Some are tried twice, to learn what one costs. */
-	for (unsigned int i = 0; i < 20; i++) {
-		struct target *t = &flips.file[flips.files - 1 - i % 4];
-
-		t->at = drawn(salt, i) % bytes(t);
-		try(t);
-	}
-	k = every(points, (now() - began) / 20, seconds);
-	at = drawn(salt, 99) % k;
 	for (size_t i = 0; i < flips.files; i++) {
 		struct target *t = &flips.file[i];
 
-		for (; at < bytes(t); at += k) {
-			t->at = at;
-			try(t);
-		}
-		at -= bytes(t);
+		if (!t->pack || at >= p->bytes(t))
+			continue;
+		t->at = at;
+		flip(t);
 	}
-	tally.k = k;
-	memcpy(tally.outcome, flips.outcome, sizeof(tally.outcome));
+	judge_reading(p, tally);
+}
+
+/* Any other file may be needed for all of them. */
+static void
+read_alone(
+	const struct probe *p, uint64_t k, uint64_t from, struct tally *tally)
+{
+	for (size_t i = 0; i < flips.files; i++) {
+		struct target *t = &flips.file[i];
+
+		for (t->at = from; !t->pack && t->at < p->bytes(t);
+			t->at += k) {
+			flip(t);
+			judge_reading(p, tally);
+		}
+	}
+}
+
+/* Try every k-th of the bytes of a probe. */
+static struct tally
+try_all(const struct probe *p, uint64_t salt, double seconds)
+{
+	uint64_t points = 0, most = 0, k;
+	struct tally tally = {0};
+	double began;
+
+	for (size_t i = 0; i < flips.files; i++) {
+		const struct target *t = &flips.file[i];
+
+		if (!t->pack)
+			points += p->bytes(t);
+		else if (p->bytes(t) > most)
+			most = p->bytes(t);
+	}
+	/* Some are tried twice, to learn what one costs. */
+	began = now();
+	for (uint64_t i = 0; i < 20; i++)
+		read_packs(p, drawn(salt, i) % most, &tally);
+	k = every(points + most, (now() - began) / 20, seconds);
+	tally = (struct tally){.k = k};
+	read_alone(p, k, drawn(salt, 98) % k, &tally);
+	for (uint64_t at = drawn(salt, 99) % k; at < most; at += k)
+		read_packs(p, at, &tally);
 	/* Both must happen. */
 	flips.violations += tally.outcome[RIGHT] == 0;
 	flips.violations += tally.outcome[REFUSED] == 0;
@@ -590,9 +642,11 @@ tell_scrubbed(uint64_t k_packs, uint64_t k_others)
 static void
 tell_read(const char *name, const struct tally *t)
 {
-	printf(", \"%s\": {\"k\": %" PRIu64 ", \"refused\": %" PRIu64
-	       ", \"unharmed\": %" PRIu64 ", \"wrong\": %" PRIu64 "}",
-		name, t->k, t->outcome[REFUSED], t->outcome[RIGHT],
+	printf(", \"%s\": {\"k\": %" PRIu64 ", \"bytes\": %" PRIu64
+	       ", \"readings_refused\": %" PRIu64
+	       ", \"readings_unharmed\": %" PRIu64
+	       ", \"readings_wrong\": %" PRIu64 "}",
+		name, t->k, t->bytes, t->outcome[REFUSED], t->outcome[RIGHT],
 		t->outcome[WRONG]);
 }
 
@@ -623,8 +677,8 @@ main(int argc, char **argv)
 	learn();
 	printf("%zu files, %zu snapshots\n", flips.files, flips.snapshots);
 	scrub_all(atof(argv[4]), &k_packs, &k_others);
-	read = try_all(try_read, whole, 4, atof(argv[5]));
-	forged = try_all(try_forged, hashed, 5, atof(argv[6]));
+	read = try_all(&probe_read, 4, atof(argv[5]));
+	forged = try_all(&probe_forged, 5, atof(argv[6]));
 	tell_scrubbed(k_packs, k_others);
 	tell_read("read", &read);
 	tell_read("forged", &forged);

@@ -14,7 +14,7 @@
 
 #define WORKERS 2
 
-static volatile bool stop;
+static atomic_bool stop;
 
 static int
 pull(char **argv)

@@ -28,7 +28,7 @@
 
 /* One folder for all tests: each goes on where the one before ended. */
 static char scratch[300], store[512], source[512];
-static volatile bool stop;
+static atomic_bool stop;
 
 static bool
 worked(int r, const struct fault *f)
