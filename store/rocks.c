@@ -127,9 +127,11 @@ set_options(struct rocks *r, const struct rocks_sizes *sizes)
 
 /*
  * Files grow as they are written: by default RocksDB allocates up to 30 MB
- * ahead. And closing writes nothing (what is not in a table yet is in the log):
- * a write that a full disk refuses ends the process where RocksDB was built
- * with assertions, as Debian's is. Both have no setter of their own in C.
+ * ahead. Closing writes nothing (what is not in a table yet is in the log): a
+ * write that a full disk refuses ends the process where RocksDB was built
+ * with assertions, as Debian's is. And its own record of its options, which has
+ * no word for the log level above, need not be written; from version 8 on that
+ * would be an error. None of these has a setter in C.
  */
 static int
 set_space(struct rocks *r, char *why, size_t n)
@@ -138,7 +140,8 @@ set_space(struct rocks *r, char *why, size_t n)
 	char *text = NULL;
 
 	rocksdb_get_options_from_string(base,
-		"allow_fallocate=false;avoid_flush_during_shutdown=true",
+		"allow_fallocate=false;avoid_flush_during_shutdown=true;"
+		"fail_if_options_file_error=false",
 		r->options, &text);
 	rocksdb_options_destroy(base);
 	return convert(text, why, n);
