@@ -27,21 +27,28 @@
 
 static atomic_bool stop;
 
-/* The second one finds the default and ends the process. */
+/*
+ * The second one finds the default and ends the process; but a terminal that
+ * goes away may say so twice, by its shell and by the kernel.
+ */
 static void
 on_signal(int sig)
 {
 	stop = true;
-	signal(sig, SIG_DFL);
+	if (sig != SIGHUP)
+		signal(sig, SIG_DFL);
 }
 
 static void
 watch_signals(void)
 {
-	struct sigaction act = {.sa_handler = on_signal};
+	struct sigaction act = {.sa_handler = on_signal}, old;
 
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	/* Under nohup it goes on. */
+	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &act, NULL);
 	/* An agent or a terminal that has gone is an error of write(2). */
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -162,10 +169,11 @@ pull(const struct request *q, struct fault *f)
 		      : pull_told(&result, name);
 	if (err == 0)
 		err = out_end(f);
-	if (err == 0 && !result.complete)
+	/* The snapshot is there, whatever became of the lines about it. */
+	if (!result.complete)
 		pull_told_incomplete(&result, name);
 	if (err < 0)
-		return err;
+		return pull_told_unheard(&result, name, err, f);
 	return result.complete ? STATUS_DONE : STATUS_INCOMPLETE;
 }
 

@@ -46,6 +46,22 @@ pull_told_json(const struct pull_result *r, const char *name, struct fault *f)
 	return json_print(&j, f);
 }
 
+int
+pull_told_unheard(
+	const struct pull_result *r, const char *name, int err, struct fault *f)
+{
+	const struct fault why = *f;
+	char id[HEX_SIZE(sizeof(r->id.b))];
+
+	hex_encode(id, span_of(r->id.b, sizeof(r->id.b)));
+	id[16] = '\0';
+	*f = (struct fault){0};
+	return fault_errno(f, why.code, err, why.object,
+		"the snapshot %s was made, but what there is to say of it was "
+		"not written whole",
+		name[0] != '\0' ? name : id);
+}
+
 void
 pull_told_incomplete(const struct pull_result *r, const char *name)
 {

@@ -14,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/out.h"
 #include "cli/read.h"
+#include "restore/inside.h"
 #include "util/clock.h"
 #include "view/passphrase.h"
 #include "view/session.h"
@@ -38,11 +39,28 @@ struct told {
 
 static atomic_bool stop;
 
+/*
+ * The second one finds the default and ends the process; but a terminal that
+ * goes away may say so twice, by its shell and by the kernel.
+ */
 static void
 on_signal(int sig)
 {
 	atomic_store(&stop, true);
-	signal(sig, SIG_DFL);
+	if (sig != SIGHUP)
+		signal(sig, SIG_DFL);
+}
+
+static void
+watch_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_signal}, old;
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	/* Under nohup it goes on. */
+	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &act, NULL);
 }
 
 static void
@@ -66,7 +84,8 @@ tell_problem(void *ctx, struct span path, const struct fault *why)
 	if (++t->problems > SHOWN)
 		return;
 	clear_line(t);
-	out_name(stderr, path);
+	/* The target itself has no name below it. */
+	out_name(stderr, path.n > 0 ? path : span_str("."));
 	fault_text(why, text, sizeof(text));
 	fprintf(stderr, ": %s\n", text);
 }
@@ -106,6 +125,9 @@ print_report(const struct restore_report *r, double seconds)
 		printf("left out: %" PRIu64 "\n", r->failed);
 	if (r->unread > 0)
 		printf("not read at the source: %" PRIu64 "\n", r->unread);
+	if (r->cut > 0)
+		printf("of these in part, as far as it was read: %" PRIu64 "\n",
+			r->cut);
 	if (r->attrs_damaged > 0)
 		printf("without attributes, which are damaged: %" PRIu64 "\n",
 			r->attrs_damaged);
@@ -152,6 +174,7 @@ print_json(const struct restore_report *r, bool complete, struct fault *f)
 	json_number(&j, "bytes", r->bytes);
 	json_number(&j, "failed", r->failed);
 	json_number(&j, "unread", r->unread);
+	json_number(&j, "cut", r->cut);
 	json_number(&j, "changed", r->changed);
 	add_lost(&j, r);
 	return json_print(&j, f);
@@ -230,7 +253,6 @@ restore_main(int argc, char **argv, struct fault *f)
 {
 	_cleanup_session_ struct session s = SESSION_NONE;
 	struct request q = {0};
-	struct sigaction act = {.sa_handler = on_signal};
 	struct view_snap *snap = NULL;
 	struct span path;
 	int r;
@@ -238,14 +260,15 @@ restore_main(int argc, char **argv, struct fault *f)
 	r = read_request(&q, argc, argv, f);
 	if (r != 0)
 		return r;
-	r = session_open(
-		q.store, passphrase_file(q.file), VIEW_CACHE_RESTORE, &s, f);
+	r = inside_refuse(q.target, q.store, f);
+	if (r == 0)
+		r = session_open(q.store, passphrase_file(q.file),
+			VIEW_CACHE_RESTORE, &s, f);
 	if (r == 0)
 		r = session_snapshot(&s, q.what, &snap, NULL, &path, f);
 	if (r < 0)
 		return r;
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
+	watch_signals();
 	r = run(snap, path, &q, f);
 	view_snap_close(snap);
 	return r;

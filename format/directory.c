@@ -380,23 +380,3 @@ directory_page_next(struct directory_at *at, struct dirent_rec *ret)
 	directory_entry_number(ret, &at->slot);
 	return true;
 }
-
-int
-directory_page_find(const struct directory_page *page, struct span name,
-	struct dirent_rec *ret)
-{
-	struct directory_at at = directory_page_start(page);
-	struct dirent_rec e;
-
-	while (directory_page_next(&at, &e)) {
-		int c = field_cmp(e.name, name);
-
-		if (c > 0)
-			break;
-		if (c == 0) {
-			*ret = e;
-			return 0;
-		}
-	}
-	return -ENOENT;
-}

@@ -134,10 +134,6 @@ must_check int directory_page_open(
 struct directory_at directory_page_start(const struct directory_page *page);
 bool directory_page_next(struct directory_at *at, struct dirent_rec *ret);
 
-/* The entry of a name; -ENOENT when the page has none. */
-must_check int directory_page_find(const struct directory_page *page,
-	struct span name, struct dirent_rec *ret);
-
 /* Node. Sums are over all children and do not overflow. */
 #define DIRECTORY_CHILDREN_MAX FORMAT_REFS_MAX
 #define DIRECTORY_WRITE_MAX 1024U
@@ -170,12 +166,5 @@ must_check int directory_node_open(
 /* Start from directory_node_start; false at the end. */
 struct directory_at directory_node_start(const struct directory_node *node);
 bool directory_node_next(struct directory_at *at, struct directory_child *ret);
-
-/*
- * The only child that can hold a name: the last whose first name is not
- * above it. -ENOENT when the first child's is.
- */
-must_check int directory_node_find(const struct directory_node *node,
-	struct span name, struct directory_child *ret);
 
 #endif

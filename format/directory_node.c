@@ -108,20 +108,3 @@ directory_node_next(struct directory_at *at, struct directory_child *ret)
 	ret->index = at->slot++;
 	return true;
 }
-
-int
-directory_node_find(const struct directory_node *node, struct span name,
-	struct directory_child *ret)
-{
-	struct directory_at at = directory_node_start(node);
-	struct directory_child c;
-	int err = -ENOENT;
-
-	while (directory_node_next(&at, &c)) {
-		if (field_cmp(c.name, name) > 0)
-			break;
-		*ret = c;
-		err = 0;
-	}
-	return err;
-}

@@ -27,17 +27,6 @@ keyblob_wrap_decode(struct span bytes, size_t payload, struct keyblob_wrap *ret)
 	return 0;
 }
 
-void
-keyblob_wrap_encode(
-	const struct keyblob_wrap *wrap, size_t payload, uint8_t *dst)
-{
-	assert(wrap->ephemeral.n == 32 && wrap->commitment.n == 32);
-	assert(wrap->sealed.n == payload + SEAL_TAG);
-	memcpy(dst, wrap->ephemeral.p, 32);
-	memcpy(dst + 32, wrap->commitment.p, 32);
-	memcpy(dst + 64, wrap->sealed.p, wrap->sealed.n);
-}
-
 int
 keyblob_vault_decode(
 	struct span bytes, struct keyblob_vault *ret, struct covered *ret_check)
@@ -319,15 +308,16 @@ keyblob_epoch_wrap(const struct keyblob_epoch *epoch, size_t i)
 }
 
 int
-keyblob_epoch_find(const struct keyblob_epoch *epoch, uint32_t recipient,
-	struct keyblob_wrap *ret)
+keyblob_epoch_find(
+	const struct keyblob_epoch *epoch, uint32_t recipient, struct span *ret)
 {
 	for (size_t i = 0; i < epoch->n; i++) {
 		struct keyblob_epoch_wrap row = keyblob_epoch_wrap(epoch, i);
 
-		if (row.recipient == recipient)
-			return keyblob_wrap_decode(
-				row.wrap, KEYBLOB_EPOCH_PAYLOAD, ret);
+		if (row.recipient == recipient) {
+			*ret = row.wrap;
+			return 0;
+		}
 	}
 	return -ENOENT;
 }

@@ -21,10 +21,6 @@ struct keyblob_wrap {
 must_check int keyblob_wrap_decode(
 	struct span bytes, size_t payload, struct keyblob_wrap *ret);
 
-/* dst has KEYBLOB_WRAP_SIZE(payload) bytes. */
-void keyblob_wrap_encode(
-	const struct keyblob_wrap *wrap, size_t payload, uint8_t *dst);
-
 /*
  * Vault key file, 5.1. It holds secrets: it is written to memory that the
  * caller provides, and what is decoded borrows.
@@ -132,9 +128,9 @@ must_check int keyblob_epoch_decode(
 struct keyblob_epoch_wrap keyblob_epoch_wrap(
 	const struct keyblob_epoch *epoch, size_t i);
 
-/* The wrap for a recipient; -ENOENT when there is none. */
+/* The wrap for a recipient, borrowed; -ENOENT when there is none. */
 must_check int keyblob_epoch_find(const struct keyblob_epoch *epoch,
-	uint32_t recipient, struct keyblob_wrap *ret);
+	uint32_t recipient, struct span *ret);
 
 /* The payload of a wrap in an epoch record: 32 bytes each. */
 struct keyblob_payload {

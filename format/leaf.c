@@ -200,25 +200,6 @@ leaf_pull_body_decode(struct span body, struct span *ret)
 	return 0;
 }
 
-int
-leaf_ended_body_encode(struct buf *b, struct span cause)
-{
-	if (cause.n > LEAF_TEXT_MAX || !field_no_nul(cause))
-		return -EINVAL;
-	return text_encode(b, cause);
-}
-
-int
-leaf_ended_body_decode(struct span body, struct span *ret)
-{
-	struct span cause;
-
-	if (text_decode(body, &cause) != 0 || cause.n > LEAF_TEXT_MAX)
-		return -EBADMSG;
-	*ret = cause;
-	return 0;
-}
-
 static bool
 body_ok(const struct leaf_body *body)
 {

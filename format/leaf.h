@@ -100,8 +100,6 @@ void leaf_pull_encode(const struct leaf_pull *in, uint8_t dst[LEAF_PULL_SIZE]);
 void leaf_pack_encode(const struct leaf_pack *in, uint8_t dst[LEAF_PACK_SIZE]);
 void leaf_snapshot_encode(
 	const struct leaf_snapshot *in, uint8_t dst[LEAF_SNAPSHOT_SIZE]);
-void leaf_ended_encode(
-	const struct leaf_ended *in, uint8_t dst[LEAF_ENDED_SIZE]);
 
 must_check int leaf_store_decode(struct span clear, struct leaf_store *ret);
 must_check int leaf_pull_decode(struct span clear, struct leaf_pull *ret);
@@ -120,13 +118,6 @@ must_check int leaf_ended_decode(struct span clear, struct leaf_ended *ret);
 /* Of a pull-open leaf: the source's name. */
 must_check int leaf_pull_body_encode(struct buf *b, struct span source);
 must_check int leaf_pull_body_decode(struct span body, struct span *ret);
-
-/*
- * Of a pull ended without a snapshot: the cause, at most LEAF_TEXT_MAX
- * bytes without NUL.
- */
-must_check int leaf_ended_body_encode(struct buf *b, struct span cause);
-must_check int leaf_ended_body_decode(struct span body, struct span *ret);
 
 /* Of a snapshot leaf, 9.2; source and location are borrowed. */
 struct leaf_body {

@@ -138,12 +138,6 @@ leaf_snapshot_decode(struct span clear, struct leaf_snapshot *ret)
 	return 0;
 }
 
-void
-leaf_ended_encode(const struct leaf_ended *in, uint8_t dst[LEAF_ENDED_SIZE])
-{
-	le64_put(dst, in->pull);
-}
-
 int
 leaf_ended_decode(struct span clear, struct leaf_ended *ret)
 {

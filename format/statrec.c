@@ -27,20 +27,6 @@ components_ok(const struct statrec_key *key)
 }
 
 int
-statrec_key_prefix(struct buf *b, const uint8_t source[STATREC_HASH])
-{
-	struct wcur w;
-	int err = field_open(b, 1 + STATREC_HASH, &w);
-
-	if (err)
-		return err;
-	wcur_u8(&w, KEY_STATREC);
-	wcur_bytes(&w, source, STATREC_HASH);
-	field_commit(b, &w);
-	return 0;
-}
-
-int
 statrec_key_encode(struct buf *b, const struct statrec_key *key)
 {
 	struct wcur w;

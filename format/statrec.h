@@ -35,10 +35,6 @@ struct statrec_key {
 /* Append a key. */
 must_check int statrec_key_encode(struct buf *b, const struct statrec_key *key);
 
-/* Append what all keys of a source begin with: u8 1, its hash. */
-must_check int statrec_key_prefix(
-	struct buf *b, const uint8_t source[STATREC_HASH]);
-
 /* Ascending ordinals of packs, 4 bytes each, borrowed. */
 struct statrec_ordinals {
 	struct span bytes;

@@ -372,18 +372,6 @@ wire_credit_decode(struct span payload, uint64_t *ret)
 }
 
 int
-wire_stop_encode(struct buf *b)
-{
-	struct wcur w;
-	int err = wire_frame_open(b, WIRE_STOP, 0, &w);
-
-	if (err)
-		return err;
-	field_commit(b, &w);
-	return 0;
-}
-
-int
 wire_stop_decode(struct span payload)
 {
 	return payload.n == 0 ? 0 : -EBADMSG;

@@ -131,7 +131,6 @@ must_check int wire_want_decode(struct span payload, struct wire_want *ret);
 /* CREDIT, STOP. */
 must_check int wire_credit_encode(struct buf *b, uint64_t bytes);
 must_check int wire_credit_decode(struct span payload, uint64_t *ret);
-must_check int wire_stop_encode(struct buf *b);
 must_check int wire_stop_decode(struct span payload);
 
 /* OWNER. */
@@ -221,7 +220,6 @@ struct wire_data {
 	struct span bytes;
 };
 
-must_check int wire_data_encode(struct buf *b, const struct wire_data *in);
 must_check int wire_data_decode(struct span payload, struct wire_data *ret);
 
 /*

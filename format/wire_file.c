@@ -119,24 +119,6 @@ wire_data_head(struct wire_at at, uint64_t offset, size_t n,
 }
 
 int
-wire_data_encode(struct buf *b, const struct wire_data *in)
-{
-	uint8_t head[WIRE_HEAD_SIZE + WIRE_DATA_HEAD];
-	struct wcur w;
-	int err = wire_data_head(in->at, in->offset, in->bytes.n, head);
-
-	if (err)
-		return err;
-	err = field_open(b, sizeof(head) + in->bytes.n, &w);
-	if (err)
-		return err;
-	wcur_bytes(&w, head, sizeof(head));
-	wcur_bytes(&w, in->bytes.p, in->bytes.n);
-	field_commit(b, &w);
-	return 0;
-}
-
-int
 wire_data_decode(struct span payload, struct wire_data *ret)
 {
 	struct rcur r = rcur_init(payload);

@@ -484,6 +484,14 @@ blocks_of(const struct inode *inode)
 	return (bytes + BLOCK_SIZE - 1) / BLOCK_SIZE * (BLOCK_SIZE / 512);
 }
 
+bool
+inode_is_cut(const struct place *place)
+{
+	return place->entry.kind == FILE_REGULAR &&
+	       (place->entry.flags & DIRENT_UNREAD) &&
+	       place->entry.size < INT64_MAX && !file_is_lost(place);
+}
+
 static void
 attr_of_place(const struct inode *inode, struct stat *st)
 {
@@ -493,6 +501,8 @@ attr_of_place(const struct inode *inode, struct stat *st)
 	st->st_uid = e->user;
 	st->st_gid = e->group;
 	st->st_size = (off_t)(e->size > INT64_MAX ? INT64_MAX : e->size);
+	if (inode_is_cut(&inode->place))
+		st->st_size++;
 	st->st_mtim = time_of(&e->mtime);
 	st->st_ctim = time_of(&e->ctime);
 	st->st_atim = st->st_mtim;

@@ -75,7 +75,14 @@ must_check int inode_parent(struct inodes *in, const struct inode *dir,
 void inode_of_place(struct inodes *in, const struct inode *dir,
 	const struct place *place, struct inode *ret);
 
-/* All fields; exact but for the size of directories. */
+/*
+ * A file of which the source could read a part. How long it was is not known:
+ * it has one byte more than was read, and reading that byte fails, so that
+ * nobody comes to its end and takes it for whole.
+ */
+bool inode_is_cut(const struct place *place);
+
+/* All fields; exact but for the size of directories and of what is cut. */
 void inode_attr(struct inodes *in, const struct inode *inode, struct stat *st);
 /* Of what lies above the snapshots and is not open yet: id and type only. */
 void inode_attr_brief(uint64_t id, mode_t type, struct stat *st);

@@ -219,6 +219,45 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
+static int
+cut_here(struct fault *f)
+{
+	return fault_set(f, FAULT_SOURCE_UNREADABLE, NULL,
+		"the source could not read this file to its end");
+}
+
+/* As file_pread; what reaches beyond the bytes of a cut file fails. */
+static ssize_t
+read_file(struct file *file, void *dst, size_t n, uint64_t offset,
+	struct fault *f)
+{
+	uint64_t size = file->place.entry.size;
+
+	if (inode_is_cut(&file->place) && (offset >= size || n > size - offset))
+		return cut_here(f);
+	return file_pread(file, dst, n, offset, f);
+}
+
+/* As file_seek; the byte that a cut file has more is data, or a program that
+ * copies data alone would not meet it. */
+static int
+seek_file(struct file *file, uint64_t offset, bool data, uint64_t *ret,
+	struct fault *f)
+{
+	uint64_t size = file->place.entry.size;
+	int err = file_seek(file, offset, data, ret, f);
+
+	if (!inode_is_cut(&file->place) || offset > size)
+		return err;
+	if (err == -ENXIO) {
+		*ret = data ? size : size + 1;
+		return 0;
+	}
+	if (err == 0 && !data && *ret == size)
+		*ret = size + 1;
+	return err;
+}
+
 static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct fuse_file_info *fi)
@@ -235,7 +274,7 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		return;
 	}
 	ahead_note(file, (uint64_t)off, size);
-	n = file_pread(ahead_file_peek(file), buf, size, (uint64_t)off, &f);
+	n = read_file(ahead_file_peek(file), buf, size, (uint64_t)off, &f);
 	/* A short answer would mean the end of the file: all or nothing. The
 	 * kernel then asks again, page by page. */
 	if (n < 0)
@@ -262,7 +301,7 @@ op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		fuse_reply_err(req, ENXIO);
 		return;
 	}
-	err = file_seek(ahead_file_peek(handle(fi)), (uint64_t)off,
+	err = seek_file(ahead_file_peek(handle(fi)), (uint64_t)off,
 		whence == SEEK_DATA, &at, &f);
 	if (err < 0)
 		reply_fault(req, err, &f);
@@ -359,18 +398,24 @@ list_place(
 	struct place_dir d;
 	struct place place;
 	struct span name;
+	bool full = false;
 	int r;
 
 	r = place_dir_open(dir->snap, &dir->place, i, &d, f);
 	if (r < 0)
 		return r;
 	while ((r = place_dir_next(&d, &name, &place, f)) > 0) {
-		if (!add_place(l, dir, name, &place, (off_t)d.index + DOTS)) {
+		full = !add_place(l, dir, name, &place, (off_t)d.index + DOTS);
+		if (full) {
 			r = 0;
 			break;
 		}
 	}
 	place_dir_close(&d);
+	/* A listing that the source could not end has no end here. */
+	if (r == 0 && dir->place.entry.flags & DIRENT_UNREAD && !full)
+		r = fault_set(f, FAULT_SOURCE_UNREADABLE, NULL,
+			"the source could not list this directory to its end");
 	/* What came before the damage is given first. */
 	return r < 0 && l->used > 0 ? 0 : r;
 }

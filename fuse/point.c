@@ -3,35 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "restore/inside.h"
 #include "util/io.h"
-
-/*
- * Is dir (absolute, without links) the inode st, or below it? By device and
- * inode of each directory above it, so that a bind mount is not missed.
- */
-static bool
-is_below(const char *dir, const struct stat *st)
-{
-	_cleanup_free_ char *path = strdup(dir);
-	struct stat at;
-	char *slash;
-
-	while (path && *path != '\0') {
-		if (stat(path, &at) == 0 && at.st_dev == st->st_dev &&
-			at.st_ino == st->st_ino)
-			return true;
-		slash = strrchr(path, '/');
-		if (!slash || strcmp(path, "/") == 0)
-			break;
-		slash[slash == path ? 1 : 0] = '\0';
-	}
-	return false;
-}
 
 static int
 check_empty(const char *path, const char *name, struct fault *f)
@@ -80,10 +57,10 @@ point_check(
 	if (!inside || stat(inside, &st) != 0)
 		return fault_errno(f, FAULT_STORE_MISSING, -errno, store,
 			"there is no store");
-	if (is_below(path, &st))
+	if (inside_is(path, &st))
 		return fault_set(f, FAULT_MOUNTPOINT_INSIDE, mountpoint,
 			"the mountpoint lies inside the store");
-	if (is_below(inside, &point))
+	if (inside_is(inside, &point))
 		return fault_set(f, FAULT_MOUNTPOINT_INSIDE, mountpoint,
 			"the store lies inside the mountpoint");
 	err = check_empty(path, mountpoint, f);
@@ -106,7 +83,7 @@ point_clear_of_sources(const char *point, const struct snapshot_list *snapshots,
 		if (location[0] != '/' || strcmp(location, "/") == 0 ||
 			stat(location, &st) != 0)
 			continue;
-		if (is_below(point, &st))
+		if (inside_is(point, &st))
 			return fault_set(f, FAULT_MOUNTPOINT_INSIDE, point,
 				"the mountpoint lies inside the source %s",
 				snapshots->v[i].source);

@@ -110,9 +110,8 @@ epoch_open(struct epoch *out, struct span record, const struct store_id *store,
 	uint8_t context[KEYBLOB_EPOCH_HEAD];
 	struct keyblob_payload p;
 	struct keyblob_epoch e;
-	struct keyblob_epoch_wrap w;
+	struct span wrap;
 	char object[64];
-	size_t i;
 
 	if (o == NULL)
 		return fault_set(f, FAULT_NO_MEMORY, "epoch", NULL);
@@ -124,16 +123,11 @@ epoch_open(struct epoch *out, struct span record, const struct store_id *store,
 	if (!store_id_equal(&e.store, store))
 		return fault_set(f, FAULT_STORE_FOREIGN, object,
 			"it belongs to another store");
-	for (i = 0; i < e.n; i++) {
-		w = keyblob_epoch_wrap(&e, i);
-		if (w.recipient == r->number)
-			break;
-	}
-	if (i == e.n)
+	if (keyblob_epoch_find(&e, r->number, &wrap) != 0)
 		return -ENOKEY;
 	keyblob_epoch_context(&e, r->number, context);
 	if (open_wrap(o->plain, &r->x25519, "epoch",
-		    (struct span){context, sizeof(context)}, w.wrap) != 0 ||
+		    (struct span){context, sizeof(context)}, wrap) != 0 ||
 		keyblob_payload_decode(
 			(struct span){o->plain, sizeof(o->plain)}, &p) != 0)
 		return fault_set(
@@ -161,8 +155,6 @@ pack_key_open(struct key *out, struct span header, const struct epoch *epoch)
 	r = pack_header_decode(header, &h);
 	if (r != 0)
 		return r;
-	if (h.compartment != epoch->compartment || h.epoch != epoch->number)
-		return -EBADMSG;
 	for (i = 0; i < h.wraps; i++) {
 		r = open_wrap(out->b, &epoch->pair, "pack", context,
 			(struct span){h.wrap[i], PACK_WRAP_SIZE});

@@ -58,7 +58,8 @@ must_check int epoch_open(struct epoch *out, struct span record,
 	const struct store_id *store, const struct recipient *r,
 	struct fault *f);
 
-/* The pack key in a pack's header (its first 4,096 bytes). -EBADMSG. */
+/* The pack key in a pack's header (its first 4,096 bytes); epoch is the one that
+ * the header names. The wrap covers compartment and epoch. -EBADMSG. */
 must_check int pack_key_open(
 	struct key *out, struct span header, const struct epoch *epoch);
 

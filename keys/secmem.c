@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "util/hook.h"
+
 #define CELL 64u
 #define CELLS (SECMEM_SIZE / CELL)
 #define GUARD 4096u
@@ -33,6 +35,8 @@ secmem_init(void)
 		return 0;
 	if (sodium_init() < 0)
 		return -EIO;
+	if (hook_check(HOOK_MMAP) < 0)
+		return -ENOMEM;
 	map = mmap(NULL, SECMEM_SIZE + 2 * GUARD, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)

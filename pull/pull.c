@@ -283,7 +283,7 @@ run(struct run *u, struct pull_result *ret, struct fault *f)
 {
 	int r;
 
-	r = writer_open_wait(u->o->store, u->o->wait, &u->w, f);
+	r = writer_open(u->o->store, u->o->wait, &u->w, f);
 	if (r != 0)
 		return r;
 	u->started = clock_wall();

@@ -63,7 +63,8 @@ void memory_free(struct memory *m);
 const struct statrec_entry *memory_find(struct memory *m, struct span name);
 
 /* Has the unchanged file not been read whole for so long that it is due? The
- * day is drawn from the name's hash, 20 to 40 days after the last reading. */
+ * day is drawn from the name's hash, 20 to 40 days after the last reading. A
+ * last reading that lies ahead of today is not believed: due now. */
 bool memory_due(const struct memory *m, const struct statrec_entry *e);
 
 /* Add the next entry of the new record: hash and packs are filled in here.

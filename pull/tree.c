@@ -269,7 +269,8 @@ file_of(struct tree *t, struct wire_at at)
 	if (e == NULL || e->l.kind != FILE_REGULAR)
 		return NULL;
 	if (!t->in_file)
-		file_begin(t->file, file_cutter(e->l.name, e->l.size, e->l.links));
+		file_begin(
+			t->file, file_cutter(e->l.name, e->l.size, e->l.links));
 	t->in_file = true;
 	return e;
 }

@@ -179,17 +179,17 @@ links_ask(struct links *l, const uint8_t group[16], uint32_t count,
 }
 
 void
-links_done(struct links *l, const uint8_t group[16], struct span path)
+links_done(struct links *l, const uint8_t group[16], struct buf *path)
 {
 	struct link *k;
 
 	pthread_mutex_lock(&l->lock);
 	k = *place_of(l, group);
 	if (k) {
-		k->state =
-			path.n > 0 && buf_append(&k->path, path.p, path.n) == 0
-				? MADE
-				: LOST;
+		/* Moved: a copy may fail, and the others would be copies. */
+		k->state = path->n > 0 ? MADE : LOST;
+		k->path = *path;
+		*path = BUF_INIT;
 		pthread_cond_broadcast(&l->done);
 		drop_if_done(l, k);
 	}

@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 
 #include "restore/restore_internal.h"
+#include "util/hook.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -148,14 +149,18 @@ static int
 set_length(int fd, const struct item *item, struct fault *f)
 {
 	const struct dirent_rec *e = &item->place.entry;
+	int err;
 
 	if (e->size == 0 || e->content == OBJECT_CHUNK)
 		return 0;
 	if (e->size > INT64_MAX)
 		return fault_set(f, FAULT_OBJECT_DAMAGED, item->name,
 			"no file has this size");
-	if (ftruncate(fd, (off_t)e->size) != 0)
-		return fault_errno(f, FAULT_IO, -errno, item->name,
+	err = hook_check(HOOK_TRUNCATE);
+	if (err == 0 && ftruncate(fd, (off_t)e->size) != 0)
+		err = -errno;
+	if (err < 0)
+		return fault_errno(f, FAULT_IO, err, item->name,
 			"its length cannot be set");
 	return 0;
 }
@@ -204,6 +209,8 @@ finish_meta(struct run *run, const struct dir *dir, const struct item *item,
 		.dirfd = dir->fd,
 		.name = item->name,
 		.created = dir->child_group != (gid_t)-1,
+		/* Only there is a default ACL left alone. */
+		.strange = dir->bare,
 		.group = dir->child_group,
 	};
 
@@ -364,10 +371,11 @@ link_to(struct run *run, const char *first, const struct dir *dir,
 	err = open_parent(run, &first, &fd);
 	if (err < 0)
 		return err;
-	if (linkat(fd >= 0 ? fd : run->rootfd, first, dir->fd, item->name, 0) !=
-		0)
-		return -errno;
-	return 0;
+	err = hook_check(HOOK_LINK);
+	if (err == 0 && linkat(fd >= 0 ? fd : run->rootfd, first, dir->fd,
+				item->name, 0) != 0)
+		err = -errno;
+	return err;
 }
 
 /* Another name of an inode that was made at path. */
@@ -412,7 +420,7 @@ make_first(struct run *run, const struct dir *dir, const struct item *item,
 	if (err < 0)
 		buf_clear(&path);
 	place_link_group(&item->place, group);
-	links_done(run->links, group, buf_span(&path));
+	links_done(run->links, group, &path);
 	return err;
 }
 
@@ -439,6 +447,15 @@ make_member(struct run *run, const struct dir *dir, const struct item *item,
 
 /* ---- one item ---- */
 
+/* A file that is there may lack its end: that must not pass for whole. */
+static void
+item_made(struct run *run, const struct dir *dir, const struct item *item,
+	struct restore_report *did)
+{
+	if (item->place.entry.flags & DIRENT_UNREAD)
+		run_cut(run, dir, item->name, item->name_len, did);
+}
+
 /* Tell and count what did not become of an item. */
 static void
 item_failed(struct run *run, const struct dir *dir, const struct item *item,
@@ -464,6 +481,8 @@ make_item(struct run *run, const struct dir *dir, const struct item *item,
 		err = make_inode(run, dir, item, did, &f);
 	if (err < 0)
 		item_failed(run, dir, item, &f, did);
+	else
+		item_made(run, dir, item, did);
 }
 
 /* ---- big files ---- */
@@ -557,6 +576,12 @@ make_big_data(struct big *big, uint64_t *at, uint64_t *end)
 	bool data = false;
 
 	while (!atomic_load(&big->failed) && *at < big->item.place.entry.size) {
+		/* Parts that nobody writes would be taken for holes. */
+		if (run_ending(big->run)) {
+			fault_set(&f, FAULT_INTERRUPTED, big->item.name, NULL);
+			big_fail(big, &f);
+			return false;
+		}
 		if (file_run(&big->file, *at, &data, end, &f) < 0) {
 			big_fail(big, &f);
 			return false;
@@ -580,6 +605,7 @@ make_big_drop(struct big *big, struct restore_report *did)
 	} else {
 		finish_meta(big->run, big->dir, &big->item, big->fd, did);
 		did->files++;
+		item_made(big->run, big->dir, &big->item, did);
 	}
 	cleanup_close(&big->fd);
 	mem_free(big);

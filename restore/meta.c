@@ -2,8 +2,8 @@
 /*
  * The order matters: a change of owner takes set-id bits and capabilities
  * away, so mode and capability come after it; an ACL is set while the mode is
- * still closed to others; times come last. What the target cannot hold is
- * counted and the rest goes on.
+ * still closed to others, and one that was there is taken away before; times
+ * come last. What the target cannot hold is counted and the rest goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -118,10 +118,20 @@ narrow_mode(struct state *s, const struct attr *attr)
 	}
 }
 
+/* The last component is not followed; there is no call that takes a
+ * directory. */
+#define PATH_SIZE (64U + LIMIT_NAME)
+
+static void
+path_of(const struct meta_at *at, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "/proc/self/fd/%d/%s", at->dirfd, at->name);
+}
+
 static int
 set_attr(struct state *s, const struct attr *attr)
 {
-	char name[LIMIT_NAME + 1], path[64 + LIMIT_NAME];
+	char name[LIMIT_NAME + 1], path[PATH_SIZE];
 	int r;
 
 	memcpy(name, attr->name.p, attr->name.n);
@@ -129,13 +139,31 @@ set_attr(struct state *s, const struct attr *attr)
 	if (s->at->fd >= 0) {
 		r = fsetxattr(s->at->fd, name, attr->value.p, attr->value.n, 0);
 	} else {
-		/* The last component is not followed; there is no call that
-		 * takes a directory. */
-		snprintf(path, sizeof(path), "/proc/self/fd/%d/%s",
-			s->at->dirfd, s->at->name);
+		path_of(s->at, path);
 		r = lsetxattr(path, name, attr->value.p, attr->value.n, 0);
 	}
 	return r == 0 ? 0 : -errno;
+}
+
+/*
+ * What an inode has inherited, or had before: whom it names would get rights
+ * by the mode that is set next. Without ACLs there is none to take away.
+ */
+static void
+drop_acl(const struct meta_at *at)
+{
+	char path[PATH_SIZE];
+
+	if (!at->strange)
+		return;
+	if (at->fd >= 0) {
+		/* Its mask stays behind as the group's rights. */
+		(void)fchmod(at->fd, S_IRWXU);
+		(void)fremovexattr(at->fd, "system.posix_acl_access");
+	} else {
+		path_of(at, path);
+		(void)lremovexattr(path, "system.posix_acl_access");
+	}
 }
 
 static void
@@ -225,6 +253,7 @@ meta_apply(struct run *run, const struct meta_at *at, const struct place *place,
 	if (place_attrs(run->snap, place, &o, &set, NULL) != 0)
 		did->attrs_damaged++;
 	set_owner(&s);
+	drop_acl(at);
 	set_attrs(&s, &set, false);
 	set_mode(&s);
 	set_attrs(&s, &set, true);

@@ -8,6 +8,7 @@
 
 #include "restore/restore_internal.h"
 #include "util/clock.h"
+#include "util/hook.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -121,6 +122,19 @@ run_failed(struct run *run, const struct dir *dir, const char *name,
 	pthread_mutex_unlock(&run->tell);
 }
 
+void
+run_cut(struct run *run, const struct dir *dir, const char *name,
+	size_t name_len, struct restore_report *did)
+{
+	struct fault f = {0};
+
+	fault_set(&f, FAULT_SOURCE_UNREADABLE, NULL,
+		"the source could not read it to its end; what could be read "
+		"is there");
+	did->cut++;
+	run_failed(run, dir, name, name_len, &f);
+}
+
 static void
 add_report(struct restore_report *to, const struct restore_report *did)
 {
@@ -133,6 +147,7 @@ add_report(struct restore_report *to, const struct restore_report *did)
 	to->failed += did->failed;
 	to->devices += did->devices;
 	to->unread += did->unread;
+	to->cut += did->cut;
 	to->changed += did->changed;
 	to->attrs_damaged += did->attrs_damaged;
 	for (size_t i = 0; i < RESTORE_KINDS; i++) {
@@ -214,14 +229,14 @@ open_target(const struct restore_opts *opts, bool tree, struct fault *f)
 	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
 		return fault_errno(f, FAULT_TARGET_BAD, -errno, opts->target,
 			"it cannot be written");
-	if (tree && err == -EEXIST) {
-		if (!opts->overwrite) {
-			err = check_empty(fd, opts->target, f);
-			if (err < 0)
-				return err;
-		}
-		make_plain(fd);
+	if (tree && err == -EEXIST && !opts->overwrite) {
+		err = check_empty(fd, opts->target, f);
+		if (err < 0)
+			return err;
 	}
+	/* A new one has inherited from a directory that is not ours. */
+	if (tree)
+		make_plain(fd);
 	return take_fd(&fd);
 }
 
@@ -319,11 +334,15 @@ sync_target(const struct run *run, struct fault *f)
 {
 	_cleanup_close_ int fd =
 		io_openat(run->rootfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	int err;
 
-	if (fd >= 0 && syncfs(fd) == 0)
-		return 0;
-	return fault_errno(f, FAULT_IO, fd < 0 ? fd : -errno, run->opts->target,
-		"what was written may not be on the disk");
+	err = fd < 0 ? fd : hook_check(HOOK_FSYNC);
+	if (err == 0 && syncfs(fd) != 0)
+		err = -errno;
+	if (err < 0)
+		return fault_errno(f, FAULT_IO, err, run->opts->target,
+			"what was written may not be on the disk");
+	return 0;
 }
 
 static int
@@ -362,9 +381,10 @@ judge(const struct run *run, struct fault *f)
 	if (r->failed > 0 || r->unread > 0)
 		return fault_set(f, FAULT_RESTORE_INCOMPLETE, target,
 			"%llu inodes were left out, %llu the source could "
-			"not read",
+			"not read, of which %llu are there in part",
 			(unsigned long long)r->failed,
-			(unsigned long long)r->unread);
+			(unsigned long long)r->unread,
+			(unsigned long long)r->cut);
 	for (size_t i = 0; run->root && i < RESTORE_KINDS; i++)
 		lost += r->lost[i];
 	lost += r->attrs_damaged;

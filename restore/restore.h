@@ -11,8 +11,9 @@
  *    no symbolic link.
  *  2 Nothing that exists is replaced or written into, unless overwrite is
  *    set; then a name is removed and made anew.
- *  3 A file under its name is whole, byte for byte, or it is not there; what
- *    was left out is counted and told, and the result is not 0.
+ *  3 A file under its name is what the snapshot has, byte for byte, or it is
+ *    not there; what was left out is counted and told, and so is what the
+ *    source could not read to its end; then the result is not 0.
  *  4 No content can be read by anyone else before owner and mode are set.
  */
 
@@ -53,6 +54,8 @@ struct restore_report {
 	uint64_t devices; /* of those: devices that need more rights */
 	/* What the source could not read: left out, or not to its end. */
 	uint64_t unread;
+	/* Of those: restored as far as it was read, and told too. */
+	uint64_t cut;
 	/* Restored, but the source changed while it was read. */
 	uint64_t changed;
 	/* Restored without attributes, which are damaged in the store. */
@@ -76,9 +79,9 @@ struct restore_opts {
 	unsigned int workers; /* 0: by the number of processors */
 
 	/*
-	 * May be NULL. Called by any thread, one at a time: what was left
-	 * out, by its path below the target. progress comes a few times a
-	 * second.
+	 * May be NULL. Called by any thread, one at a time: what was left out
+	 * or is there in part, by its path below the target (empty: the
+	 * target). progress comes a few times a second.
 	 */
 	void (*problem)(void *ctx, struct span path, const struct fault *f);
 	void (*progress)(void *ctx, const struct restore_progress *p);

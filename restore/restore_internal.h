@@ -90,6 +90,9 @@ void run_fatal(struct run *run, const struct fault *f);
  * (no-memory, ENOSPC, EDQUOT, EROFS), end the run by it. */
 void run_failed(struct run *run, const struct dir *dir, const char *name,
 	size_t name_len, const struct fault *f);
+/* Name what was restored as far as the source could read it, and count it. */
+void run_cut(struct run *run, const struct dir *dir, const char *name,
+	size_t name_len, struct restore_report *did);
 /* Add what a unit did. */
 void run_add(struct run *run, const struct restore_report *did,
 	uint64_t entries, uint64_t bytes);
@@ -132,7 +135,8 @@ struct big *make_big(struct run *run, const struct dir *dir,
 	const struct item *item, struct restore_report *did);
 void make_big_hold(struct big *big);
 void make_big_drop(struct big *big, struct restore_report *did);
-/* Write a part, and the first run of data from *at on: false at the end. */
+/* Write a part, and the first run of data from *at on: false at the end, and
+ * when the run is to end, which fails the file. */
 void make_big_part(struct big *big, uint64_t from, uint64_t to,
 	struct restore_report *did);
 bool make_big_data(struct big *big, uint64_t *at, uint64_t *end);
@@ -148,6 +152,7 @@ struct meta_at {
 	int dirfd;
 	const char *name;
 	bool created;
+	bool strange; /* may have an ACL that is not of the snapshot */
 	gid_t group;
 };
 void meta_apply(struct run *run, const struct meta_at *at,
@@ -170,7 +175,7 @@ enum links_role {
  */
 must_check int links_ask(struct links *links, const uint8_t group[16],
 	uint32_t count, struct buf *path);
-/* path: of the inode that was made; empty: it failed. */
-void links_done(struct links *links, const uint8_t group[16], struct span path);
+/* path: of the inode that was made, taken over; empty: it failed. */
+void links_done(struct links *links, const uint8_t group[16], struct buf *path);
 
 #endif

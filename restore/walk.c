@@ -63,14 +63,17 @@ finish_dir(struct run *run, struct dir *d)
 		.dirfd = -1,
 		.name = d->name,
 		.created = d->created,
+		.strange = !d->created,
 		.group = d->group,
 	};
 
 	if (!d->bare && d->fd >= 0) {
 		meta_apply(run, &at, &d->place, &did);
 		did.directories = 1;
-		if (d->place.entry.flags & DIRENT_UNREAD)
+		if (d->place.entry.flags & DIRENT_UNREAD) {
 			did.unread = 1;
+			run_cut(run, d->parent, d->name, d->name_len, &did);
+		}
 		run_add(run, &did, 1, 0);
 	}
 	pthread_mutex_lock(&run->lock);
@@ -209,7 +212,7 @@ give_big(struct run *run, struct dir *d, const struct item *item)
 	struct big *big;
 
 	big = make_big(run, d, item, &did);
-	while (big && !run_ending(run) && make_big_data(big, &at, &end)) {
+	while (big && make_big_data(big, &at, &end)) {
 		uint64_t to = at + BIG_PART - at % BIG_PART;
 
 		to = to < end ? to : end;

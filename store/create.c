@@ -3,6 +3,10 @@
  * A folder is a store when it has a store.conf, which is written last: a crash
  * before leaves a folder that is neither a store nor empty, and that both
  * store_open and store_create refuse by name.
+ *
+ * Two locks are held to the end: that of the folder, so that of two inits one
+ * is refused before it has made, or removed, anything; and that of a writer, so
+ * that nobody uses a store that may still be removed.
  */
 #include "store/store_write.h"
 
@@ -12,6 +16,7 @@
 #include "keys/sign.h"
 #include "store/layout.h"
 #include "store/ledger_append.h"
+#include "store/lock.h"
 #include "store/trouble.h"
 #include "util/io.h"
 
@@ -19,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 static const char *const folders[] = {
 	LAYOUT_KEYS,
@@ -68,11 +74,43 @@ remove_name(int dirfd, const char *name)
 	return io_unlinkat(dirfd, name, 0) == 0;
 }
 
-/* An empty folder: made (*made) or found. */
+/* One init at a time looks whether the folder is empty, and fills it. */
+static int
+lock_folder(int fd, const char *dir, bool *made, struct fault *f)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return trouble_io(f, -errno, dir, "locking the folder");
+	/* It is the other's by now. */
+	*made = false;
+	return fault_set(
+		f, FAULT_STORE_BUSY, dir, "another init is at work there");
+}
+
+static int
+check_empty(int fd, const char *dir, struct fault *f)
+{
+	int n, err;
+
+	if (faccessat(fd, LAYOUT_CONF, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return fault_set(
+			f, FAULT_STORE_EXISTS, dir, "the folder holds a store");
+	err = read_names(fd, count_name, &n);
+	if (err < 0)
+		return trouble_io(f, err, dir, "reading the folder");
+	if (n > 0)
+		return fault_set(f, FAULT_STORE_NOT_EMPTY, dir, "%s",
+			trouble_no_store(fd, "the folder is not empty"));
+	return 0;
+}
+
+/* An empty folder: made (*made) or found. It is locked as long as *ret is
+ * open. */
 static int
 take_folder(const char *dir, int *ret, bool *made, struct fault *f)
 {
-	int n, err = io_mkdirat(AT_FDCWD, dir, 0700);
+	int err = io_mkdirat(AT_FDCWD, dir, 0700);
 
 	if (err < 0 && err != -EEXIST)
 		return trouble_io(f, err, dir, "making the folder");
@@ -83,25 +121,20 @@ take_folder(const char *dir, int *ret, bool *made, struct fault *f)
 			f, FAULT_STORE_NOT_EMPTY, dir, "it is not a folder");
 	if (*ret < 0)
 		return trouble_io(f, *ret, dir, "opening the folder");
-	if (faccessat(*ret, LAYOUT_CONF, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return fault_set(
-			f, FAULT_STORE_EXISTS, dir, "the folder holds a store");
-	err = read_names(*ret, count_name, &n);
-	if (err < 0)
-		return trouble_io(f, err, dir, "reading the folder");
-	if (n > 0)
-		return fault_set(f, FAULT_STORE_NOT_EMPTY, dir, "%s",
-			trouble_no_store(*ret, "the folder is not empty"));
-	return 0;
+	err = lock_folder(*ret, dir, made, f);
+	return err == 0 ? check_empty(*ret, dir, f) : err;
 }
 
-/* Whatever fails here stays; the fault that led here is what is reported. */
+/* Take away the first n folders, which we made, and store.conf before them.
+ * What others put beside them is theirs: not everybody takes the lock. Whatever
+ * fails here stays; the fault that led here is what is reported. */
 static void
-remove_all(int dirfd)
+remove_made(int dirfd, size_t made)
 {
 	int n;
 
-	for (size_t i = 0; i < array_len(folders); i++) {
+	(void)io_unlinkat(dirfd, LAYOUT_CONF, 0);
+	for (size_t i = 0; i < made; i++) {
 		_cleanup_close_ int fd =
 			io_openat(dirfd, folders[i], O_RDONLY | O_DIRECTORY, 0);
 
@@ -109,19 +142,18 @@ remove_all(int dirfd)
 			(void)!read_names(fd, remove_name, &n);
 		(void)io_unlinkat(dirfd, folders[i], AT_REMOVEDIR);
 	}
-	(void)!read_names(dirfd, remove_name, &n);
 }
 
 static int
-make_folders(int dirfd, struct fault *f)
+make_folders(int dirfd, size_t *made, struct fault *f)
 {
 	int err;
 
-	for (size_t i = 0; i < array_len(folders); i++) {
-		err = io_mkdirat(dirfd, folders[i], 0700);
+	for (*made = 0; *made < array_len(folders); ++*made) {
+		err = io_mkdirat(dirfd, folders[*made], 0700);
 		if (err < 0)
 			return trouble_io(
-				f, err, folders[i], "making the folder");
+				f, err, folders[*made], "making the folder");
 	}
 	/* Before there is a store.conf, whatever order names become durable
 	 * in. */
@@ -232,9 +264,10 @@ sync_parent(int dirfd, const char *dir, struct fault *f)
 int
 store_create(const char *dir, const struct store_seed *seed, struct fault *f)
 {
-	_cleanup_close_ int dirfd = -1;
+	_cleanup_close_ int dirfd = -1, lockfd = -1;
 	struct conf conf = {.store = seed->keys->store};
 	struct leaf_store first;
+	size_t nfolders = 0;
 	bool made = false;
 	int err;
 
@@ -243,18 +276,20 @@ store_create(const char *dir, const struct store_seed *seed, struct fault *f)
 	err = take_folder(dir, &dirfd, &made, f);
 	if (err < 0)
 		goto unmake;
-	err = make_folders(dirfd, f);
+	err = make_folders(dirfd, &nfolders, f);
+	if (err == 0)
+		err = lock_take(dirfd, dir, NULL, &lockfd, f);
 	if (err == 0)
 		err = write_keys(dirfd, seed, f);
 	if (err == 0)
 		err = write_ledger(dirfd, seed, &first, f);
 	if (err == 0)
-		err = write_conf(dirfd, &conf, f);
-	if (err == 0)
 		err = sync_parent(dirfd, dir, f);
 	if (err == 0)
+		err = write_conf(dirfd, &conf, f);
+	if (err == 0)
 		return 0;
-	remove_all(dirfd);
+	remove_made(dirfd, nfolders);
 unmake:
 	if (made)
 		(void)io_unlinkat(AT_FDCWD, dir, AT_REMOVEDIR);

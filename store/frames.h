@@ -20,6 +20,14 @@
  */
 #define FRAMES_TORN_MAX (1024U * 1024U)
 
+/*
+ * Most torn bytes that a writer passes over; the scrub calls more of them
+ * damage, for the next pull would. A pad may have to pass over more than them:
+ * over a whole leaf before them that does not count, and over pads that were
+ * torn in their turn.
+ */
+#define FRAMES_TORN_TAKEN (FRAMES_TORN_MAX - 2 * FORMAT_LEAF_MAX)
+
 /* An open leaves file, read through a window. Start from FRAMES_INIT. */
 struct frames {
 	int fd;

@@ -22,6 +22,7 @@
 #include "store/layout.h"
 #include "store/store_read.h"
 #include "store/trouble.h"
+#include "util/clock.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -29,6 +30,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+
+/* Bytes that are read and written again at once. */
+#define PIECE (64U * 1024U)
 
 struct recover {
 	struct append *a;
@@ -146,6 +150,24 @@ add_pad(struct buf *b, uint64_t base, uint64_t from)
 	return buf_append(b, head, sizeof(head));
 }
 
+/* What was read as whole is written as it is. */
+static int
+write_again(struct recover *r, uint64_t from, uint64_t to)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int err = buf_reserve(&b, PIECE);
+
+	while (err == 0 && from < to) {
+		size_t n = to - from < PIECE ? (size_t)(to - from) : PIECE;
+
+		err = io_pread_full(r->fr.fd, b.p, n, from);
+		if (err == 0)
+			err = io_pwrite_full(r->fr.fd, b.p, n, from);
+		from += n;
+	}
+	return err;
+}
+
 /* Bytes from base to the end of the file, and the pads that they need. An
  * unsigned frame at reject (UINT64_MAX: none) and all behind it are passed
  * over; the torn bytes get a pad of their own first, so that a reader that
@@ -175,23 +197,28 @@ write_tail(struct recover *r, uint64_t base, uint64_t reject, struct fault *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct append *a = r->a;
+	uint64_t torn = r->fr.size - r->walk.end;
+	uint64_t from = reject < r->walk.end ? reject : r->walk.end;
 	int err = 0;
 
-	if (r->fr.size - base > FRAMES_TORN_MAX / 2)
+	if (torn > FRAMES_TORN_TAKEN)
 		return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
-			"%" PRIu64 " bytes lie behind the last signed leaf",
-			r->fr.size - base);
+			"%" PRIu64 " bytes behind the last leaf are torn, "
+			"which is more than a crash leaves",
+			torn);
 	if (r->fr.size > base) {
-		err = mend(r, base, reject, &b);
-		if (err == 0)
-			err = io_pwrite_full(r->fr.fd, b.p, b.n, base);
+		err = write_again(r, base, from);
+		if (err == 0 && from < r->fr.size)
+			err = mend(r, from, reject, &b);
+		if (err == 0 && b.n > 0)
+			err = io_pwrite_full(r->fr.fd, b.p, b.n, from);
 		if (err == 0)
 			err = io_fsync(r->fr.fd);
 	}
 	if (err < 0)
 		return trouble_io(f, err, LAYOUT_LEDGER,
 			"passing over what a crash left");
-	a->end = base + b.n;
+	a->end = from + b.n;
 	a->fd = take_fd(&r->fr.fd);
 	return 0;
 }
@@ -299,6 +326,20 @@ sync_names(const struct append *a, struct fault *f)
 		       : 0;
 }
 
+/*
+ * Vault time counts from 1970. Every leaf would get the time of the one before
+ * it; and RocksDB, which a writer opens next, ends the process.
+ */
+static int
+check_clock(struct fault *f)
+{
+	if (clock_wall().sec >= 0)
+		return 0;
+	return fault_set(f, FAULT_LIMIT_EXCEEDED, "clock",
+		"it stands before 1970, where the time of a store begins: set "
+		"the vault's clock and run it again");
+}
+
 int
 append_open(struct store *st, const struct append_keys *keys,
 	append_leaf_fn *fn, void *ctx, struct append **ret, struct fault *f)
@@ -308,7 +349,10 @@ append_open(struct store *st, const struct append_keys *keys,
 		.st = st, .fn = fn, .ctx = ctx, .fr = FRAMES_INIT};
 	int err;
 
-	err = append_new(store_dirfd(st), keys, &a, f);
+	/* Before anything is changed. */
+	err = check_clock(f);
+	if (err == 0)
+		err = append_new(store_dirfd(st), keys, &a, f);
 	if (err < 0)
 		return err;
 	r.a = a;

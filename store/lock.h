@@ -16,7 +16,7 @@
 
 /*
  * Take it: a descriptor that holds it until it is closed. dir names the store
- * in faults; wait as for writer_open_wait. Faults: store-busy, interrupted, io.
+ * in faults; wait as for writer_open. Faults: store-busy, interrupted, io.
  */
 must_check int lock_take(int storefd, const char *dir,
 	const struct writer_wait *wait, int *ret_fd, struct fault *f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/scrub_internal.h"
 
+#include "store/layout.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -42,6 +43,28 @@ scrub_report_needed(struct scrub *s, struct fault *fault,
 	*fault = (struct fault){.code = FAULT_NONE};
 }
 
+/* A folder that is not there is named for what it holds: nothing is wrong with
+ * the disk. */
+static void
+report_folder(struct scrub *s, const char *folder, int err)
+{
+	struct fault bad = {.code = FAULT_NONE};
+	enum fault_code code = FAULT_LEDGER_DAMAGED;
+
+	if (strcmp(folder, LAYOUT_KEYS) == 0)
+		code = FAULT_KEY_MISSING;
+	else if (strcmp(folder, LAYOUT_MANIFESTS) == 0)
+		code = FAULT_MANIFEST_MISSING;
+	else if (strncmp(folder, LAYOUT_PACKS, strlen(LAYOUT_PACKS)) == 0)
+		code = FAULT_PACK_MISSING;
+	if (err == -ENOENT)
+		(void)fault_set(&bad, code, folder, "the folder is missing");
+	else
+		(void)fault_errno(
+			&bad, FAULT_IO, err, folder, "reading the folder");
+	scrub_report(s, &bad, false);
+}
+
 int
 scrub_each(struct scrub *s, const char *folder,
 	int (*fn)(struct scrub *s, const char *folder, const char *name,
@@ -49,7 +72,6 @@ scrub_each(struct scrub *s, const char *folder,
 	struct fault *f)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
-	struct fault bad = {.code = FAULT_NONE};
 	struct dirent *e;
 	int fd, err = 0;
 
@@ -59,9 +81,7 @@ scrub_each(struct scrub *s, const char *folder,
 	if (!dir) {
 		err = fd < 0 ? fd : -errno;
 		cleanup_close(&fd);
-		(void)fault_errno(
-			&bad, FAULT_IO, err, folder, "reading the folder");
-		scrub_report(s, &bad, false);
+		report_folder(s, folder, err);
 		return 0;
 	}
 	while (err == 0) {
@@ -72,11 +92,8 @@ scrub_each(struct scrub *s, const char *folder,
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			err = fn(s, folder, e->d_name, f);
 	}
-	if (err == 0 && errno != 0) {
-		(void)fault_errno(
-			&bad, FAULT_IO, -errno, folder, "reading the folder");
-		scrub_report(s, &bad, false);
-	}
+	if (err == 0 && errno != 0)
+		report_folder(s, folder, -errno);
 	return err;
 }
 

@@ -17,6 +17,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * Packs that a writer has open at a time: one for data, one for metadata
+ * (pull/ingest.h). Each writer gives out ordinals from behind the highest that
+ * has a leaf, one as a pack is begun, and a pack gets its name just before its
+ * leaf. So what a crash leaves without one is at most so many above it.
+ */
+#define PACKS_OPEN 2U
+
 /* Room for a folder's and a file's name. */
 #define PATH_SIZE 400
 
@@ -210,6 +218,77 @@ stray_manifest(
 
 /* ---- packs that have no leaf ---- */
 
+/* The highest ordinal that has a leaf. */
+static uint32_t
+highest_ordinal(const struct scrub *s)
+{
+	uint32_t highest = 0;
+
+	for (size_t i = 0; i < s->npacks; i++) {
+		if (s->packs[i].ordinal > highest)
+			highest = s->packs[i].ordinal;
+	}
+	return highest;
+}
+
+/* The same with the packs that a pull has sealed since the store was opened.
+ * UINT32_MAX when it cannot be told. */
+static uint32_t
+highest_ordinal_now(struct scrub *s)
+{
+	_cleanup_(ledger_closep) struct ledger *now = scrub_ledger_now(s);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	uint32_t highest = highest_ordinal(s);
+
+	if (!now)
+		return UINT32_MAX;
+	for (uint64_t n = store_leaves(s->st); n < ledger_size(now); n++) {
+		struct leaf_pack pack;
+		struct leaf leaf;
+
+		if (ledger_leaf(now, n, &b, &leaf, NULL, NULL) != 0)
+			return UINT32_MAX;
+		if (leaf.type == LEAF_PACK &&
+			leaf_pack_decode(leaf.clear, &pack) == 0 &&
+			pack.ordinal > highest)
+			highest = pack.ordinal;
+	}
+	return highest;
+}
+
+static bool
+is_far_above(uint32_t ordinal, uint32_t highest)
+{
+	return ordinal > highest && ordinal - highest > PACKS_OPEN;
+}
+
+/* A whole pack of this store that no leaf speaks of: what a crash left, or the
+ * proof that the ledger was longer once. The ledger is looked at after the
+ * pack: one that is sealed meanwhile has its leaf, or will have it next. */
+static void
+judge_leftover(struct scrub *s, const char *path, uint32_t ordinal)
+{
+	struct fault bad = {.code = FAULT_NONE};
+	uint32_t highest = highest_ordinal(s);
+	/* A leaf that is lost may have been this pack's. */
+	bool older = !s->lost && is_far_above(ordinal, highest);
+
+	if (older) {
+		highest = highest_ordinal_now(s);
+		older = is_far_above(ordinal, highest);
+	}
+	if (older)
+		(void)fault_set(&bad, FAULT_LEDGER_DAMAGED, path,
+			"it is pack %" PRIu32 ", and the last that this ledger "
+			"knows is %" PRIu32 ": an older ledger was put back",
+			ordinal, highest);
+	else
+		(void)fault_set(&bad, FAULT_LEFTOVER, path,
+			"no leaf speaks of it: a pull was cut off before, or "
+			"is going on");
+	scrub_report(s, &bad, !older);
+}
+
 static int
 stray_pack(
 	struct scrub *s, const char *folder, const char *name, struct fault *f)
@@ -233,10 +312,9 @@ stray_pack(
 	err = packs_open(
 		store_dirfd(s->st), store_id_peek(s->st), 0, &root, &p, &bad);
 	if (err == 0)
-		(void)fault_set(&bad, FAULT_LEFTOVER, path,
-			"no leaf speaks of it: a pull was cut off before, or "
-			"is going on");
-	scrub_report(s, &bad, err == 0);
+		judge_leftover(s, path, packs_header_peek(p)->ordinal);
+	else
+		scrub_report(s, &bad, false);
 	return 0;
 }
 

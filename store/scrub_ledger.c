@@ -317,6 +317,18 @@ judge_unsigned(struct scrub *s, const char *name, uint64_t leaves)
 	scrub_report(s, &bad, true);
 }
 
+static void
+judge_torn(struct scrub *s, const char *name, uint64_t torn)
+{
+	struct fault bad = {.code = FAULT_NONE};
+	bool crash = torn <= FRAMES_TORN_TAKEN;
+
+	(void)fault_set(&bad, crash ? FAULT_LEDGER_TORN : FAULT_LEDGER_DAMAGED,
+		name, "%" PRIu64 " bytes behind the last leaf are torn%s", torn,
+		crash ? "" : ", which is more than a crash leaves");
+	scrub_report(s, &bad, crash);
+}
+
 /* What stands in a leaves file behind the signed leaves, or between leaves. */
 static void
 judge_file(struct scrub *s, const char *name, const struct frames *fr,
@@ -333,12 +345,8 @@ judge_file(struct scrub *s, const char *name, const struct frames *fr,
 	}
 	if (walk->n > want && (walk->n > want + 1 || walk->end == fr->size))
 		judge_unsigned(s, name, first + walk->n);
-	if (walk->end < fr->size) {
-		(void)fault_set(&bad, FAULT_LEDGER_TORN, name,
-			"%" PRIu64 " bytes behind the last leaf are torn",
-			fr->size - walk->end);
-		scrub_report(s, &bad, true);
-	}
+	if (walk->end < fr->size)
+		judge_torn(s, name, fr->size - walk->end);
 }
 
 int

@@ -40,15 +40,6 @@ struct store_seed {
 must_check int store_create(
 	const char *dir, const struct store_seed *seed, struct fault *f);
 
-/*
- * Open DIR for writing: take the lock, bring the ledger to a whole state, sweep
- * what a crash left in incoming/ and, under temporary names, in manifests/,
- * bring the index up to the ledger (rebuild it if it is lost or damaged).
- * Faults: those of store_open, store-busy, those of vault_keys_load.
- */
-must_check int writer_open(
-	const char *dir, struct writer **ret, struct fault *f);
-
 /* How to wait for a store that another process writes to. */
 struct writer_wait {
 	const atomic_bool *stop; /* set by a signal: it ends the waiting */
@@ -59,11 +50,14 @@ struct writer_wait {
 };
 
 /*
- * The same, but with wait (NULL: not) a store that is busy is waited for,
- * however long it takes; of several that wait any may be the next. The fault
- * interrupted in place of store-busy.
+ * Open DIR for writing: take the lock, bring the ledger to a whole state, sweep
+ * what a crash left in incoming/ and, under temporary names, in manifests/,
+ * bring the index up to the ledger (rebuild it if it is lost or damaged).
+ * Without wait (NULL) a store that is busy is refused; else it is waited for,
+ * however long it takes, and of several that wait any may be the next. Faults:
+ * those of store_open, store-busy or interrupted, those of vault_keys_load.
  */
-must_check int writer_open_wait(const char *dir, const struct writer_wait *wait,
+must_check int writer_open(const char *dir, const struct writer_wait *wait,
 	struct writer **ret, struct fault *f);
 void writer_close(struct writer *w);
 

@@ -188,13 +188,7 @@ open_caches(const char *dir, struct writer *w, struct fault *f)
 }
 
 int
-writer_open(const char *dir, struct writer **ret, struct fault *f)
-{
-	return writer_open_wait(dir, NULL, ret, f);
-}
-
-int
-writer_open_wait(const char *dir, const struct writer_wait *wait,
+writer_open(const char *dir, const struct writer_wait *wait,
 	struct writer **ret, struct fault *f)
 {
 	_cleanup_writer_ struct writer *w = mem_zalloc(sizeof(*w));

@@ -79,12 +79,6 @@ buf_u64(struct buf *b, uint64_t v)
 	return buf_append(b, bytes, sizeof(bytes));
 }
 
-int
-buf_i64(struct buf *b, int64_t v)
-{
-	return buf_u64(b, (uint64_t)v);
-}
-
 struct span
 buf_span(const struct buf *b)
 {

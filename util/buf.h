@@ -40,7 +40,6 @@ must_check int buf_u8(struct buf *b, uint8_t v);
 must_check int buf_u16(struct buf *b, uint16_t v);
 must_check int buf_u32(struct buf *b, uint32_t v);
 must_check int buf_u64(struct buf *b, uint64_t v);
-must_check int buf_i64(struct buf *b, int64_t v);
 
 /* The bytes in use; valid until the next change of the buffer. */
 struct span buf_span(const struct buf *b);

@@ -88,7 +88,7 @@ X(SOURCE_MISSING, "source-missing", ENOENT, \
 X(SOURCE_NAME, "source-name", EINVAL, \
 	"nothing was done; use a-z, 0-9, '.', '_', '-', at most 63 of them") \
 X(SOURCE_UNREADABLE, "source-unreadable", EACCES, \
-	"earlier snapshots are unharmed; give the agent the right to read") \
+	"earlier snapshots are unharmed; let the agent read it, or look at its disk") \
 X(AGENT_MISSING, "agent-missing", ENOENT, \
 	"no snapshot was made; install muniment-agent or give --agent") \
 X(AGENT_VERSION, "agent-version", EPROTONOSUPPORT, \
@@ -114,7 +114,7 @@ X(TARGET_EXISTS, "target-exists", EEXIST, \
 X(TARGET_BAD, "target-bad", ENOTDIR, \
 	"nothing was restored; name a directory that you may write") \
 X(RESTORE_INCOMPLETE, "restore-incomplete", ENODATA, \
-	"what was restored is whole; the report names what is missing") \
+	"all else that was restored is whole; the report tells what is not") \
 X(INDEX_DAMAGED, "index-damaged", EUCLEAN, \
 	"packs and ledger are unharmed; remove cache/ and pull again") \
 X(INTERRUPTED, "interrupted", ECANCELED, \

@@ -22,9 +22,6 @@
  * out.
  */
 
-/* Most pieces that one writev takes (UIO_MAXIOV). */
-#define IOV_BATCH 1024
-
 /* How much io_read_file asks for once a file outgrows its stated size. */
 #define READ_STEP 65536
 
@@ -198,64 +195,6 @@ io_pwrite_full(int fd, const void *p, size_t n, uint64_t off)
 		n -= (size_t)put;
 	}
 	return 0;
-}
-
-/* total is the sum of the pieces, more than 0. */
-static ssize_t
-writev_some(int fd, const struct iovec *iov, size_t count, size_t total)
-{
-	ssize_t put;
-
-	do {
-		size_t len = total;
-
-		put = hook_check_len(HOOK_WRITE, &len);
-		if (put < 0)
-			continue;
-		if (len < total && len < iov[0].iov_len)
-			put = write(fd, iov[0].iov_base, len);
-		else if (len < total)
-			put = writev(fd, iov, 1);
-		else
-			put = writev(fd, iov, (int)count);
-		if (put < 0)
-			put = -errno;
-	} while (put == -EINTR);
-	return put == 0 ? -EIO : put;
-}
-
-int
-io_writev_full(int fd, struct iovec *iov, size_t count)
-{
-	for (;;) {
-		size_t batch, total = 0;
-		ssize_t put;
-
-		while (count > 0 && iov->iov_len == 0) {
-			iov++;
-			count--;
-		}
-		if (count == 0)
-			return 0;
-		batch = count < IOV_BATCH ? count : IOV_BATCH;
-		for (size_t i = 0; i < batch; i++) {
-			if (!add_ok(total, iov[i].iov_len, &total))
-				return -EINVAL;
-		}
-		put = writev_some(fd, iov, batch, total);
-		if (put < 0)
-			return (int)put;
-		/* Pieces that are gone get length 0; the last one shrinks. */
-		for (size_t i = 0; put > 0; i++) {
-			size_t gone = iov[i].iov_len < (size_t)put
-					      ? iov[i].iov_len
-					      : (size_t)put;
-
-			iov[i].iov_base = (uint8_t *)iov[i].iov_base + gone;
-			iov[i].iov_len -= gone;
-			put -= (ssize_t)gone;
-		}
-	}
 }
 
 int

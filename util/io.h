@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 #include "util/buf.h"
 #include "util/cleanup.h"
@@ -42,9 +41,6 @@ must_check int io_pread_full(int fd, void *p, size_t n, uint64_t off);
 /* All n bytes; after a failure an unknown part of them is written. */
 must_check int io_write_full(int fd, const void *p, size_t n);
 must_check int io_pwrite_full(int fd, const void *p, size_t n, uint64_t off);
-
-/* All bytes of count pieces in order. Uses up iov: its contents change. */
-must_check int io_writev_full(int fd, struct iovec *iov, size_t count);
 
 /*
  * Make what was written durable. A failure is final: the caller must treat

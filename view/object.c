@@ -143,15 +143,6 @@ load_block(void *ctx, struct cache_key key, struct cache_fill *fill,
 
 /* ---- objects ---- */
 
-/* Types and lengths that section 1.1 allows. */
-static bool
-within_limits(const struct pack_row *row)
-{
-	if (row->type == OBJECT_CHUNK)
-		return row->length <= FORMAT_CHUNK_MAX && row->refs == 0;
-	return row->length <= FORMAT_OBJECT_MAX && row->refs <= FORMAT_REFS_MAX;
-}
-
 static int
 check_id(const struct packset_pack *pack, const struct pack_row *row,
 	const struct view_object *o, const char *name, struct fault *f)
@@ -206,7 +197,8 @@ cut_object(const struct packset_pack *pack, const struct pack_row *row,
 	return err;
 }
 
-/* Row and block map agree, and the row is within the limits. */
+/* Row and block map agree. Each was decoded, and is thus within the limits of
+ * section 1.1. */
 static int
 find_row(struct packset_pack *pack, struct addr addr, struct pack_row *row,
 	struct pack_block *block, struct fault *f)
@@ -222,7 +214,7 @@ find_row(struct packset_pack *pack, struct addr addr, struct pack_row *row,
 	if (err < 0)
 		return err == -ERANGE ? -EBADMSG : err;
 	name_of(name, addr);
-	if (!within_limits(row) || pack_row_within(row, block) != 0)
+	if (pack_row_within(row, block) != 0)
 		return fault_set(f, FAULT_OBJECT_DAMAGED, name,
 			"its row in the table is not possible");
 	return 0;

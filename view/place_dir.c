@@ -185,8 +185,7 @@ static int
 owner_in(struct place_dir *d, const struct place *p, enum owner_kind kind,
 	struct buf *ret, struct fault *f)
 {
-	uint32_t number =
-		kind == OWNER_USER ? p->entry.user : p->entry.group;
+	uint32_t number = kind == OWNER_USER ? p->entry.user : p->entry.group;
 	struct span name;
 	struct place at;
 	int err;

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
-need setsid flock unshare prlimit setpriv
+need setsid flock unshare prlimit setpriv strace
 
 new_store
 mkdir "$SCRATCH/src" "$SCRATCH/mnt" "$SCRATCH/full"
@@ -63,6 +63,22 @@ refused store-not-empty "$MUNIMENT" init --store "$SCRATCH/full"
 refused passphrase-missing "$MUNIMENT" init --store "$SCRATCH/new" \
 	--passphrase-file "$SCRATCH/empty"
 [ ! -e "$SCRATCH/new" ] || fail 'a refused init left something'
+
+say two inits at once
+strace -f -q -o "$SCRATCH/calls" -e trace=mkdirat \
+	-e inject=mkdirat:delay_enter=5000000:when=2 \
+	"$MUNIMENT" init --store "$SCRATCH/two" >"$SCRATCH/first" 2>&1 &
+first=$!
+at_exit "stop_process $first"
+wait_for "[ -d $(quote "$SCRATCH/two") ]"
+refused store-busy "$MUNIMENT" init --store "$SCRATCH/two"
+expect_stderr 'another init is at work there'
+refused store-missing "$MUNIMENT" status --store "$SCRATCH/two"
+wait "$first" || fail "the first init failed: $(cat "$SCRATCH/first")"
+grep -q 'mkdirat.*DELAYED' "$SCRATCH/calls" || fail 'nothing was delayed'
+at_exit "unlock $(quote "$SCRATCH/two")"
+pull two "$SCRATCH/src" --store "$SCRATCH/two"
+expect_status 0 "$MUNIMENT" verify --store "$SCRATCH/two"
 
 say what is not there
 for verb in 'ls x@latest' 'mount /' snapshots status verify \

@@ -76,3 +76,45 @@ expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out"
 dump "$SCRATCH/src" "$SCRATCH/src.txt"
 dump "$SCRATCH/out" "$SCRATCH/out.txt"
 same "$SCRATCH/src.txt" "$SCRATCH/out.txt"
+
+say verify and pull agree on what a crash may have left of the ledger
+rm "$MUNIMENT_STORE/cache"
+leaves=ledger/leaves-00000000
+head -c 600000 /dev/urandom >>"$MUNIMENT_STORE/$leaves"
+expect_status 0 "$MUNIMENT" verify
+expect_stdout '^note: .*\[ledger-torn\]$'
+pull files1 "$SCRATCH/src"
+expect_status 0 "$MUNIMENT" verify
+! grep -q ledger-torn "$OUT" || fail 'it is still torn'
+size=$(stat -c %s "$MUNIMENT_STORE/$leaves")
+truncate -s 200G "$MUNIMENT_STORE/$leaves"
+expect_status 1 "$MUNIMENT" verify
+expect_stdout '^damaged: .*\[ledger-damaged\]$'
+expect_status 1 "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+expect_stderr '\[ledger-damaged\]$'
+truncate -s "$size" "$MUNIMENT_STORE/$leaves"
+expect_status 0 "$MUNIMENT" verify
+
+say a folder that is gone is named for what it holds
+mv "$MUNIMENT_STORE/keys" "$SCRATCH/keys"
+expect_status 1 "$MUNIMENT" verify
+expect_stdout '^damaged: keys: the folder is missing.*\[key-missing\]$'
+! grep -q '\[io\]' "$OUT" || fail 'no disk has failed'
+mv "$SCRATCH/keys" "$MUNIMENT_STORE/keys"
+
+say an older ledger, put back with the newer manifests gone
+cp -a "$MUNIMENT_STORE/ledger" "$SCRATCH/ledger"
+ls "$MUNIMENT_STORE/manifests" >"$SCRATCH/manifests"
+for size in 100000 200000; do
+	head -c "$size" /dev/urandom >"$SCRATCH/src/noise"
+	pull files1 "$SCRATCH/src"
+done
+unlock "$MUNIMENT_STORE"
+rm -r "$MUNIMENT_STORE/ledger"
+cp -a "$SCRATCH/ledger" "$MUNIMENT_STORE/ledger"
+for manifest in "$MUNIMENT_STORE"/manifests/*; do
+	grep -q "${manifest##*/}" "$SCRATCH/manifests" || rm "$manifest"
+done
+expect_status 1 "$MUNIMENT" verify
+expect_stdout '^damaged: packs/.*an older ledger was put back.*\[ledger-damaged\]$'
+expect_stdout '^note: packs/.*\[leftover\]$'

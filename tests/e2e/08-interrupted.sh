@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Goal: a pull that is killed or stopped in the middle leaves earlier
 # snapshots as they were; the next one sweeps what lay open, does not store
-# again what was sealed, and is whole.
+# again what was sealed, and is whole. A restore that is stopped says so. A
+# terminal that goes away stops both, unless they were started to outlive it.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need setsid
@@ -41,7 +42,7 @@ broken_off() {
 	wait "$_job" || _status=$?
 }
 
-for signal in KILL INT TERM; do
+for signal in KILL INT TERM HUP; do
 	say "$signal"
 	broken_off "$signal"
 	[ "$_status" -ne 0 ] || fail "the pull ended with 0 after $signal"
@@ -71,7 +72,32 @@ stored=$(field bytes_stored)
 }
 [ "$stored" -lt 380000000 ] || fail 'nothing of it was kept'
 [ -z "$(ls "$MUNIMENT_STORE/incoming")" ] || fail 'incoming/ was not swept'
-expect_status 0 "$MUNIMENT" restore large@latest --target "$SCRATCH/out"
+
+# Begin a restore to a folder, by way of a command if one is given, and hang
+# up in the middle.
+hung_up() {
+	_target=$1
+	shift
+	"$@" "$MUNIMENT" restore large@latest --target "$_target" \
+		>"$SCRATCH/told" 2>&1 &
+	_job=$!
+	wait_for "[ -s \$_target/0 ]" 60
+	kill -HUP "$(pgrep -f -x "[^ ]*muniment-read.*$_target" |
+		head -n 1)"
+	_status=0
+	wait "$_job" || _status=$?
+}
+
+say a restore is stopped, or goes on under nohup
+hung_up "$SCRATCH/stopped" setsid -w
+equal 'status after HUP' "$_status" 1
+grep -q '\[interrupted\]$' "$SCRATCH/told" || {
+	cat "$SCRATCH/told" >&2
+	fail "it does not say that it was interrupted"
+}
+rm -rf "$SCRATCH/stopped"
+hung_up "$SCRATCH/out" setsid -w env --ignore-signal=HUP
+equal 'status under nohup' "$_status" 0
 dump "$SCRATCH/out" "$SCRATCH/out.txt"
 same "$SCRATCH/large.txt" "$SCRATCH/out.txt"
 expect_status 0 "$MUNIMENT" restore "$first" --target "$SCRATCH/out1"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Goal: what the source will not let be read makes the pull end with
 # status 3, everything else stored; the snapshot says which files, a log
-# does not; a restore leaves no empty file in their place and says so; once
-# they can be read, the next pull is complete.
+# does not; a restore leaves no empty file in their place and says so; what
+# broke off in the middle comes back so far, by name, and never passes for
+# whole; once all can be read, the next pull is complete.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
@@ -36,6 +37,18 @@ expect_stderr 'incomplete: 2 could not be read.*ls --problems files1@'
 ! grep -q -e locked -e closed "$OUT" "$ERR" ||
 	fail 'a name of the source went into a log'
 
+say and on a full disk it tells that too
+rm -f "$OUT"
+ln -s /dev/full "$OUT"
+expect_status 1 "$MUNIMENT" pull --source files1 "$SCRATCH/src" \
+	--agent "$SCRATCH/agent"
+rm "$OUT"
+expect_stderr 'incomplete: 2 could not be read.*ls --problems files1@'
+expect_stderr 'the snapshot files1@[^ ]+ was made, but .*\[io\]$'
+made=$(sed -n 's/.*the snapshot \([^ ]*\) was made.*/\1/p' "$ERR")
+expect_status 0 "$MUNIMENT" snapshots --json
+equal name "$(field snapshots.1.snapshot)" "$made"
+
 say the snapshot says which
 expect_status 0 "$MUNIMENT" ls --problems files1@latest
 expect_stdout '^locked-deed: it could not be opened: Permission denied$'
@@ -57,6 +70,7 @@ expect_stdout 'locked-deed: it could not be opened: Permission denied'
 say a restore does not pretend
 expect_status 3 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out"
 expect_stderr '^locked-deed: .*\[source-unreadable\]$'
+expect_stderr '^closed: .*\[source-unreadable\]$'
 expect_stderr '\[restore-incomplete\]$'
 equal notice "$(cat "$SCRATCH/out/open/notice")" public
 [ ! -s "$SCRATCH/out/locked-deed" ] || fail 'where does that come from?'
@@ -65,6 +79,8 @@ say a mount gives an error
 mounted "$SCRATCH/mnt"
 ! cat "$SCRATCH/mnt/files1/latest/locked-deed" 2>/dev/null ||
 	fail 'an unread file reads as empty'
+! ls "$SCRATCH/mnt/files1/latest/closed" 2>/dev/null ||
+	fail 'a directory that could not be listed is empty'
 umount "$SCRATCH/mnt"
 
 say once it can be read
@@ -76,3 +92,55 @@ expect_status 0 "$MUNIMENT" ls --problems files1@latest
 equal problems "$(wc -l <"$OUT")" 0
 expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out2"
 diff -r "$SCRATCH/src" "$SCRATCH/out2"
+
+say what breaks off in the middle: a damaged store is the dying disk
+vault=$MUNIMENT_STORE
+pass=$MUNIMENT_PASSPHRASE_FILE
+mkdir "$SCRATCH/disk"
+head -c 1000000 /dev/urandom >"$SCRATCH/disk/deed"
+echo well >"$SCRATCH/disk/well"
+new_store dying
+pull disk "$SCRATCH/disk"
+pack=$(find "$MUNIMENT_STORE/packs" -type f -size +900k)
+unlock "$MUNIMENT_STORE"
+chmod u+w "$pack"
+printf XXXXXXXX | dd of="$pack" bs=1 seek=600000 conv=notrunc 2>/dev/null
+mounted "$SCRATCH/disk.mnt"
+MUNIMENT_STORE=$vault
+MUNIMENT_PASSPHRASE_FILE=$pass
+expect_status 3 "$MUNIMENT" pull --json --source disk \
+	"$SCRATCH/disk.mnt/disk/latest"
+equal problems "$(field problems)" 1
+expect_status 0 "$MUNIMENT" ls --problems disk@latest
+expect_stdout '^deed: it could not be read to its end: Input/output error$'
+
+say it comes back so far, by name
+expect_status 3 "$MUNIMENT" restore disk@latest --target "$SCRATCH/out3"
+expect_stderr '^deed: the source could not read it to its end; what could be read is there; .*\[source-unreadable\]$'
+expect_stderr '1 the source could not read, of which 1 are there in part.*\[restore-incomplete\]$'
+! grep -q '; what was restored is whole' "$ERR" || fail "it is called whole"
+equal lines "$(wc -l <"$ERR")" 2
+expect_stdout '^of these in part, as far as it was read: 1$'
+n=$(stat -c %s "$SCRATCH/out3/deed")
+[ "$n" -gt 100000 ] && [ "$n" -lt 1000000 ] || fail "$n bytes of it came back"
+cmp -n "$n" "$SCRATCH/disk/deed" "$SCRATCH/out3/deed"
+equal well "$(cat "$SCRATCH/out3/well")" well
+
+say in a mount its end is an error, whoever reads
+mounted "$SCRATCH/mnt"
+deed=$SCRATCH/mnt/disk/latest/deed
+equal size "$(stat -c %s "$deed")" $((n + 1))
+expect_status 1 cat "$deed"
+same "$OUT" "$SCRATCH/out3/deed"
+expect_status 1 cp "$deed" "$SCRATCH/copy"
+expect_status 1 cp --sparse=always "$deed" "$SCRATCH/copy"
+expect_status 1 tar -c -f "$SCRATCH/copy.tar" \
+	-C "$SCRATCH/mnt/disk/latest" deed
+/usr/bin/python3 -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+n = int(sys.argv[2])
+print(os.lseek(fd, n, os.SEEK_DATA) - n, os.lseek(fd, 0, os.SEEK_HOLE) - n)
+' "$deed" "$n" >"$SCRATCH/seek"
+equal 'data and hole' "$(cat "$SCRATCH/seek")" '0 1'
+equal well "$(cat "$SCRATCH/mnt/disk/latest/well")" well
+umount "$SCRATCH/mnt"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Goal: sealed packs are immutable where the file system can do that and
 # read-only where it cannot, and status tells which; what is unprotected,
-# lies open in incoming/, or is old, shows there.
+# lies open in incoming/, or is old, shows there. No restore writes into the
+# store.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
@@ -42,6 +43,20 @@ expect_status 0 "$MUNIMENT" status --json
 equal writable "$(field packs_writable)" 1
 expect_status 0 "$MUNIMENT" status
 expect_stdout "^packs +$packs, .* $((packs - 1)) immutable, 0 only read-only, 1 writable\$"
+
+say a restore does not go there, where the next pull would sweep
+mkdir "$SCRATCH/bound" "$SCRATCH/beside"
+at_exit "unmount $(quote "$SCRATCH/bound")"
+mount --bind "$MUNIMENT_STORE" "$SCRATCH/bound"
+ln -s "$MUNIMENT_STORE/incoming" "$SCRATCH/link"
+for target in "$MUNIMENT_STORE" "$MUNIMENT_STORE/incoming" \
+	"$MUNIMENT_STORE/incoming/new" "$SCRATCH/link" "$SCRATCH/link/new" \
+	"$SCRATCH/beside/../bound/cache/new"; do
+	refused target-bad "$MUNIMENT" restore files1@latest --overwrite \
+		--target "$target"
+done
+umount "$SCRATCH/bound"
+expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/beside"
 
 say a leftover
 echo x >"$MUNIMENT_STORE/incoming/00112233445566778899aabbccddeeff"

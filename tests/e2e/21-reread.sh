@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Goal: unchanged files are read again 20 to 40 days after their last reading, a
 # share of them each day, so that no file lies unread for longer; and status
-# tells the oldest.
+# tells the oldest. Days that a wrong clock put ahead are not believed.
 . "$(dirname "$0")/../lib/lib.sh"
 
 need faketime
@@ -47,3 +47,23 @@ expect_status 0 "$MUNIMENT" status --store "$store" --json
 oldest=$(sed -n 's/.*"oldest_full_read": *"\{0,1\}\([0-9-]*\).*/\1/p' "$OUT")
 want=$(date -u -d '+30 days' +%F)
 [ "$oldest" = "$want" ] || fail "oldest $oldest, not $want: $(cat "$OUT")"
+
+# at DAY: the same under a clock that stands anywhere.
+at() {
+	expect_status 0 env DONT_FAKE_MONOTONIC=1 faketime "$1" \
+		"$MUNIMENT" pull --store "$store" --source s --json "$src"
+}
+say a clock that was ahead
+at '2099-01-01 00:00:00'
+pull 42
+[ "$read_bytes" -eq 2500 ] || fail "days that lie ahead were believed"
+pull 43
+[ "$read_bytes" -eq 0 ] || fail "what was read on day 42 is not due on 43"
+expect_status 0 "$MUNIMENT" status --store "$store" --json
+oldest=$(sed -n 's/.*"oldest_full_read": *"\{0,1\}\([0-9-]*\).*/\1/p' "$OUT")
+want=$(date -u -d '+42 days' +%F)
+[ "$oldest" = "$want" ] || fail "oldest $oldest, not $want: $(cat "$OUT")"
+# A day ahead is what a midnight between two clocks may make of it.
+pull 44
+pull 43
+[ "$read_bytes" -eq 0 ] || fail "one day ahead is no reason to read again"

@@ -123,11 +123,11 @@ cat >"$SCRATCH/silent" <<-'END'
 	exec sleep 100
 	END
 chmod 755 "$SCRATCH/silent"
-expect_status 1 strace -f -q -e trace=poll -e inject=poll:retval=0 \
+expect_status 1 strace -f -q -e trace=ppoll -e inject=ppoll:retval=0 \
 	-o "$SCRATCH/calls" "$MUNIMENT" pull --source files1 "$SCRATCH/src" \
 	--agent "$SCRATCH/silent"
 expect_stderr 'silent for 10 minutes.*\[agent-died\]$'
-grep -q 'poll(.*, 600000) *= 0 .*INJECTED' "$SCRATCH/calls" ||
+grep -q 'ppoll(.*{tv_sec=600, tv_nsec=0}.* = 0 .*INJECTED' "$SCRATCH/calls" ||
 	fail 'who waited for ten minutes?'
 
 say what the other side of ssh says is escaped
@@ -191,3 +191,8 @@ equal 'the newest' "$(cat "$SCRATCH/out/day")" today
 expect_status 0 "$MUNIMENT" restore "$last:/day" --target "$SCRATCH/out2"
 equal 'the one before' "$(cat "$SCRATCH/out2/day")" yesterday
 expect_status 0 "$MUNIMENT" verify --read-data
+# Before 1970 there is no time that a store could note.
+refused limit-exceeded env DONT_FAKE_MONOTONIC=1 \
+	faketime '1969-01-01 00:00:00' \
+	"$MUNIMENT" pull --source files1 "$SCRATCH/src"
+expect_stderr "set the vault's clock"

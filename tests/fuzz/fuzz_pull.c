@@ -46,7 +46,7 @@ static bool first, committed;
 
 /* ---- what stands for the store ---- */
 
-int __wrap_writer_open_wait(const char *dir, const struct writer_wait *wait,
+int __wrap_writer_open(const char *dir, const struct writer_wait *wait,
 	struct writer **ret, struct fault *f);
 void __wrap_writer_close(struct writer *w);
 const struct vault_keys *__wrap_writer_keys_peek(const struct writer *w);
@@ -84,7 +84,7 @@ static struct {
 static size_t n_records;
 
 int
-__wrap_writer_open_wait(const char *dir, const struct writer_wait *wait,
+__wrap_writer_open(const char *dir, const struct writer_wait *wait,
 	struct writer **ret, struct fault *f)
 {
 	(void)dir;

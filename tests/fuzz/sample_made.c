@@ -15,6 +15,7 @@
 #include "format/problem.h"
 #include "format/snaproot.h"
 #include "format/wire.h"
+#include "tests/fuzz/encode.h"
 #include "tests/fuzz/seeds.h"
 
 static void
@@ -85,7 +86,7 @@ put_file(struct buf *b, uint32_t batch, uint16_t entry, struct span bytes)
 
 	put_attrs(b, batch, entry, "");
 	if (bytes.n > 0)
-		TRIP_MUST(wire_data_encode(b, &data) == 0);
+		TRIP_MUST(encode_data(b, &data) == 0);
 	put_end(b, data.at, 0, bytes.n);
 }
 
@@ -155,7 +156,7 @@ send_kinds(struct buf *b, bool unasked)
 	put_file(b, 1, 0, span_str("hello"));
 	put_attrs(b, 1, 1, "value");
 	TRIP_MUST(wire_hole_encode(b, &hole) == 0);
-	TRIP_MUST(wire_data_encode(b, &data) == 0);
+	TRIP_MUST(encode_data(b, &data) == 0);
 	put_end(b, hole.at, 0, 1 << 20);
 	put_attrs(b, 1, 2, "");
 	TRIP_MUST(wire_link_encode(b, &link) == 0);
@@ -295,9 +296,9 @@ pull_changing(struct buf *b)
 	memset(same, 'r', sizeof(same));
 	put_file(b, 1, 1, span_of(same, sizeof(same)));
 	put_attrs(b, 1, 2, "");
-	TRIP_MUST(wire_data_encode(b, &data) == 0);
+	TRIP_MUST(encode_data(b, &data) == 0);
 	TRIP_MUST(wire_restart_encode(b, data.at) == 0);
-	TRIP_MUST(wire_data_encode(b, &data) == 0);
+	TRIP_MUST(encode_data(b, &data) == 0);
 	put_end(b, data.at, 0, 5);
 	put_attrs(b, 1, 3, "");
 	put_end(b, (struct wire_at){1, 3}, WIRE_END_UNREAD, 0);
@@ -398,7 +399,7 @@ sample_serve(unsigned int i, struct buf *b)
 		put_piece(b, &piece, 2);
 	}
 	if (i == 2)
-		TRIP_MUST(wire_stop_encode(&piece) == 0);
+		TRIP_MUST(encode_stop(&piece) == 0);
 	put_piece(b, &piece, 4);
 }
 

@@ -8,6 +8,7 @@
 #include "format/leaf.h"
 #include "format/manifest.h"
 #include "format/pack.h"
+#include "tests/fuzz/encode.h"
 #include "tests/fuzz/trip.h"
 
 static uint8_t *
@@ -249,7 +250,7 @@ put_clear(unsigned int i, const struct store_id *store, struct buf *b)
 		leaf_snapshot_encode(&snapshot, room(b, LEAF_SNAPSHOT_SIZE));
 		break;
 	case LEAF_ENDED:
-		leaf_ended_encode(&ended, room(b, LEAF_ENDED_SIZE));
+		encode_ended(&ended, room(b, LEAF_ENDED_SIZE));
 		break;
 	}
 }

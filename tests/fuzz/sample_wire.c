@@ -4,6 +4,7 @@
 
 #include "format/attrs.h"
 #include "format/wire.h"
+#include "tests/fuzz/encode.h"
 #include "tests/fuzz/trip.h"
 
 static int
@@ -43,7 +44,7 @@ sample_wire_vault(unsigned int i, struct buf *b)
 		err = wire_credit_encode(b, 65536);
 		break;
 	case WIRE_STOP:
-		err = wire_stop_encode(b);
+		err = encode_stop(b);
 		break;
 	case WIRE_AGENT_HELLO:
 	case WIRE_OWNER:
@@ -148,7 +149,7 @@ sample_wire_agent(unsigned int i, struct buf *b)
 		err = wire_link_encode(b, &link);
 		break;
 	case WIRE_DATA:
-		err = wire_data_encode(b, &data);
+		err = encode_data(b, &data);
 		break;
 	case WIRE_HOLE:
 		err = wire_hole_encode(b, &hole);

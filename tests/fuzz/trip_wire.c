@@ -6,6 +6,7 @@
 
 #include "format/attrs.h"
 #include "format/wire.h"
+#include "tests/fuzz/encode.h"
 #include "tests/fuzz/rules.h"
 
 static int
@@ -169,6 +170,19 @@ hello_again(struct span payload, enum wire_side from, struct buf *again)
 }
 
 static int
+data_again(struct span payload, struct buf *again)
+{
+	struct wire_data data;
+	int err = wire_data_decode(payload, &data);
+
+	if (err)
+		return err;
+	judge_data(&data);
+	TRIP_MUST(encode_data(again, &data) == 0);
+	return 0;
+}
+
+static int
 payload_again(
 	const struct wire_head *head, struct span payload, struct buf *again)
 {
@@ -183,7 +197,7 @@ payload_again(
 		AGAIN_VALUE(uint64_t, credit);
 	case WIRE_STOP:
 		TRIP_MUST(wire_stop_decode(payload) == 0);
-		return wire_stop_encode(again);
+		return encode_stop(again);
 	case WIRE_AGENT_HELLO:
 		return hello_again(payload, WIRE_FROM_AGENT, again);
 	case WIRE_OWNER:
@@ -195,7 +209,7 @@ payload_again(
 	case WIRE_LINK:
 		AGAIN(struct wire_link, link);
 	case WIRE_DATA:
-		AGAIN(struct wire_data, data);
+		return data_again(payload, again);
 	case WIRE_HOLE:
 		AGAIN(struct wire_hole, hole);
 	case WIRE_FILE_END:

@@ -12,6 +12,7 @@
 #include "store/ledger_append.h"
 #include "store/store_read.h"
 #include "store/vault_keys.h"
+#include "tests/fuzz/encode.h"
 
 static int
 no_leaf(void *ctx, const struct leaf *leaf, const struct root *hash,
@@ -34,8 +35,11 @@ put(struct store *st, const struct vault_keys *keys, uint64_t pull,
 	uint8_t clear[LEAF_ENDED_SIZE];
 	int err;
 
-	leaf_ended_encode(&ended, clear);
-	err = leaf_ended_body_encode(&body, cause);
+	encode_ended(&ended, clear);
+	err = cause.n > LEAF_TEXT_MAX ? -EINVAL
+				      : buf_u16(&body, (uint16_t)cause.n);
+	if (err == 0)
+		err = buf_append(&body, cause.p, cause.n);
 	if (err < 0)
 		return fault_errno(f, FAULT_INTERNAL, err, "cause", "encoding");
 	err = append_open(st, &with, no_leaf, NULL, &a, f);

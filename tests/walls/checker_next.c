@@ -95,7 +95,7 @@ check_next(struct checker *c)
 	_cleanup_writer_ struct writer *w = NULL;
 	struct fault f = {.code = FAULT_NONE};
 
-	if (writer_open(c->dir, &w, &f) != 0) {
+	if (writer_open(c->dir, NULL, &w, &f) != 0) {
 		violation_fault("the next opening", &f);
 		return;
 	}

@@ -104,7 +104,7 @@ TRACED = {
 TOLD = {
     "muniment-init": "write pwrite fsync rename",
     "muniment-pull": "write pwrite fsync rename truncate",
-    "muniment-read": "write pwrite",
+    "muniment-read": "write pwrite fsync",
     "muniment-agent": "pread write stat",
 }
 # And these are tried again, or gone on with: nothing comes of it.

@@ -35,6 +35,7 @@ struct opened {
 	uint32_t wrap_epoch;
 	uint32_t *block_number, *refs_number; /* that a block is sealed under */
 	uint32_t map_number, table_number;    /* added to the slice's */
+	bool map_tag, trailer_tag;	      /* that of the part is wrong */
 	bool garbled;			      /* block 0 is no LZ4 inside */
 };
 
@@ -156,6 +157,18 @@ edit_map(struct opened *p)
 }
 
 static void
+edit_map_tag(struct opened *p)
+{
+	p->map_tag = true;
+}
+
+static void
+edit_trailer_tag(struct opened *p)
+{
+	p->trailer_tag = true;
+}
+
+static void
 edit_codec(struct opened *p)
 {
 	p->garbled = true;
@@ -209,6 +222,8 @@ static const struct edit edits[] = {
 	{"refs", PACK_META, 1, 1, edit_refs},
 	{"table", PACK_DATA, 1, TABLE_SLICE_ROWS + 1, edit_table},
 	{"map", PACK_DATA, 1, 1, edit_map},
+	{"map-tag", PACK_DATA, 1, 1, edit_map_tag},
+	{"trailer-tag", PACK_DATA, 1, 1, edit_trailer_tag},
 	{"codec", PACK_DATA, 1, 1, edit_codec},
 	{"epoch-unknown", PACK_DATA, 1, 1, edit_epoch_unknown},
 	{"epoch-other", PACK_DATA, 1, 1, edit_epoch_other},
@@ -358,6 +373,8 @@ put_tables(
 		put_sealed(out, p, PACK_MAP, i + p->map_number,
 			span_of(map.p + (size_t)s.first * PACK_BLOCK_SIZE,
 				s.plain));
+		if (p->map_tag)
+			out->p[out->n - 1] ^= 1;
 	}
 	for (uint32_t i = 0; i < pack_table_slices(t); i++) {
 		struct pack_slice s = pack_table_slice(t, i);
@@ -405,6 +422,8 @@ put_together(struct buf *out, struct opened *p, const struct session *s)
 	put_zero(out, shape.trailer_at);
 	pack_trailer_encode(&trailer, plain);
 	put_sealed(out, p, PACK_TRAILER, 0, span_of(plain, sizeof(plain)));
+	if (p->trailer_tag)
+		out->p[out->n - 1] ^= 1;
 	put_zero(out, shape.tail_at);
 	tail = (struct pack_tail){
 		.slices = shape.slices, .file_slices = shape.file_slices};

@@ -491,6 +491,9 @@ class Mount(Scene):
         read = self.read(work) if self.is_mounted(work) else None
         if self.is_mounted(work):
             work.expect(run(["umount", point]), 0)
+        elif place:
+            # Whoever waited for the one that was killed has taken it down.
+            read = None
         try:
             out, err = child.communicate(timeout=HANGS)
             status = child.returncode

@@ -40,7 +40,7 @@ main(int argc, char **argv)
 		fputs("usage: manyleaves STORE SIZE\n", stderr);
 		return 2;
 	}
-	if (secmem_init() == 0 && writer_open(argv[1], &w, &f) == 0 &&
+	if (secmem_init() == 0 && writer_open(argv[1], NULL, &w, &f) == 0 &&
 		grow(w, strtoull(argv[2], NULL, 10), &f) == 0)
 		return 0;
 	fault_text(&f, text, sizeof(text));

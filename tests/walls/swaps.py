@@ -46,6 +46,8 @@ LIES = {
     "refs": ("pack-damaged", False),
     "table": ("pack-damaged", False),
     "map": ("pack-damaged", False),
+    "map-tag": ("pack-damaged", False),
+    "trailer-tag": ("pack-damaged", False),
     "codec": ("pack-damaged", False),
     "epoch-unknown": ("key-missing", False),
     "epoch-other": ("pack-damaged", False),

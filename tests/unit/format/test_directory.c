@@ -157,10 +157,6 @@ pages(void)
 	CHECK(directory_page_next(&at, &e));
 	CHECK_EQ(e.attrs_slot, 2);
 	CHECK(!directory_page_next(&at, &e));
-	CHECK_EQ(directory_page_find(&page, span_str("ab"), &e), 0);
-	CHECK_EQ(e.attrs_slot, 2);
-	CHECK_EQ(directory_page_find(&page, span_str("aa"), &e), -ENOENT);
-	CHECK_EQ(directory_page_find(&page, span_str("c"), &e), -ENOENT);
 	/* A count that does not fit the entries. */
 	CHECK_EQ(torture_patch("page", 2, 0, "\0\0", 2), -EBADMSG);
 	CHECK_EQ(torture_patch("page", 2, 0, "\2\0", 2), -EBADMSG);
@@ -204,7 +200,6 @@ nodes(void)
 		{0, 3, 3, 200, span_str("m")},
 	};
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct directory_child found;
 	struct directory_node node;
 
 	CHECK_EQ(directory_node_encode(&b, 1, child, 2), 0);
@@ -212,13 +207,6 @@ nodes(void)
 	CHECK_EQ(node.direct, 5);
 	CHECK_EQ(node.below, 8);
 	CHECK_EQ(node.bytes, 300);
-	CHECK_EQ(directory_node_find(&node, span_str("a"), &found), -ENOENT);
-	CHECK_EQ(directory_node_find(&node, span_str("b"), &found), 0);
-	CHECK_EQ(found.index, 0);
-	CHECK_EQ(directory_node_find(&node, span_str("lz"), &found), 0);
-	CHECK_EQ(found.index, 0);
-	CHECK_EQ(directory_node_find(&node, span_str("z"), &found), 0);
-	CHECK_EQ(found.index, 1);
 	CHECK_EQ(directory_node_encode(&b, 0, child, 2), -EINVAL);
 	CHECK_EQ(directory_node_encode(&b, 1, child, 0), -EINVAL);
 	child[1].below = 2;

@@ -86,14 +86,14 @@ epoch(void)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct keyblob_epoch out;
-	struct keyblob_wrap wrap;
+	struct span wrap;
 
 	trip_named("epoch")->sample(1, &b);
 	CHECK_EQ(keyblob_epoch_decode(buf_span(&b), &out), 0);
 	CHECK_EQ(out.n, 2);
 	CHECK_EQ(keyblob_epoch_find(&out, 3, &wrap), 0);
-	CHECK(wrap.ephemeral.p == b.p + 64 + 216 + 8);
-	CHECK_EQ(wrap.sealed.n, KEYBLOB_EPOCH_PAYLOAD + SEAL_TAG);
+	CHECK(wrap.p == b.p + 64 + 216 + 8);
+	CHECK_EQ(wrap.n, KEYBLOB_EPOCH_WRAP);
 	CHECK_EQ(keyblob_epoch_find(&out, 2, &wrap), -ENOENT);
 	/* Recipients ascend; suite and length of a wrap are known. */
 	CHECK_EQ(patch32("epoch", 1, 64, 3), -EBADMSG);

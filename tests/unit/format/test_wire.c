@@ -4,6 +4,7 @@
 
 #include "format/attrs.h"
 #include "format/wire.h"
+#include "tests/fuzz/encode.h"
 #include "tests/unit/format/torture.h"
 
 static void
@@ -221,21 +222,21 @@ extents(void)
 	struct wire_hole hole = {{0, 0}, 0, FORMAT_FILE_MAX};
 	uint8_t head_[WIRE_HEAD_SIZE + WIRE_DATA_HEAD];
 
-	CHECK_EQ(wire_data_encode(&b, &data), 0);
+	CHECK_EQ(encode_data(&b, &data), 0);
 	CHECK_EQ(wire_data_head(data.at, 0, WIRE_DATA_MAX, head_), 0);
 	CHECK_MEM(b.p, head_, sizeof(head_));
 	data.bytes.n++;
-	CHECK_EQ(wire_data_encode(&b, &data), -EINVAL);
+	CHECK_EQ(encode_data(&b, &data), -EINVAL);
 	data.bytes.n = 0;
-	CHECK_EQ(wire_data_encode(&b, &data), -EINVAL);
+	CHECK_EQ(encode_data(&b, &data), -EINVAL);
 	data.bytes.n = 1;
 	data.offset = FORMAT_FILE_MAX - 1;
-	CHECK_EQ(wire_data_encode(&b, &data), 0);
+	CHECK_EQ(encode_data(&b, &data), 0);
 	data.offset++;
-	CHECK_EQ(wire_data_encode(&b, &data), -EINVAL);
+	CHECK_EQ(encode_data(&b, &data), -EINVAL);
 	data.offset = 0;
 	data.at.entry = WIRE_ENTRIES_MAX;
-	CHECK_EQ(wire_data_encode(&b, &data), -EINVAL);
+	CHECK_EQ(encode_data(&b, &data), -EINVAL);
 	CHECK_EQ(wire_hole_encode(&b, &hole), 0);
 	hole.offset = 1;
 	CHECK_EQ(wire_hole_encode(&b, &hole), -EINVAL);

@@ -232,6 +232,46 @@ passphrase_opens_recipient_and_epoch(void)
 	CHECK_EQ(f.code, FAULT_KEY_DAMAGED);
 }
 
+/* A record whose wrap is right for it, but whose public key is of another
+ * secret: packs would be sealed to a key that nobody holds. */
+static void
+public_key_of_an_epoch_fits(void)
+{
+	const size_t pk_at = 16, wrap_at = KEYBLOB_EPOCH_HEAD + 8;
+	_cleanup_buf_ struct buf record = BUF_INIT;
+	const struct store_id store = {{1, 2, 3}};
+	const struct key secret = {{4}}, log = {{5}};
+	uint8_t context[KEYBLOB_EPOCH_HEAD], payload[KEYBLOB_EPOCH_PAYLOAD];
+	struct recipient r = {.number = 1};
+	struct epoch_recipient to = {.number = 1};
+	struct keyblob_epoch e;
+	struct epoch opened;
+	struct key of;
+	struct fault f = {0};
+
+	random_bytes(&of, sizeof(of));
+	open_pair(&r.x25519, &of);
+	to.pk = r.x25519.pk;
+	CHECK_EQ(epoch_make(&record, 1, 7, &store, &secret, &log, &to, 1), 0);
+	CHECK_EQ(keyblob_epoch_decode(buf_span(&record), &e), 0);
+	keyblob_epoch_context(&e, 1, context);
+	CHECK_EQ(open_wrap(payload, &r.x25519, "epoch",
+			 span_of(context, sizeof(context)),
+			 span_of(record.p + wrap_at, KEYBLOB_EPOCH_WRAP)),
+		0);
+	record.p[pk_at] ^= 1;
+	CHECK_EQ(keyblob_epoch_decode(buf_span(&record), &e), 0);
+	keyblob_epoch_context(&e, 1, context);
+	CHECK_EQ(seal_wrap(record.p + wrap_at, &to.pk, "epoch",
+			 span_of(context, sizeof(context)),
+			 span_of(payload, sizeof(payload))),
+		0);
+	CHECK_EQ(epoch_open(&opened, buf_span(&record), &store, &r, &f),
+		-EBADMSG);
+	CHECK_EQ(f.code, FAULT_KEY_DAMAGED);
+	CHECK(strstr(f.detail, "public key"));
+}
+
 static void
 ids_bind_type_references_and_bytes(void)
 {
@@ -311,6 +351,7 @@ main(int argc, char **argv)
 		TEST(wrap_opens_for_its_addressee_alone),
 		TEST(low_order_keys_are_refused),
 		TEST(passphrase_opens_recipient_and_epoch),
+		TEST(public_key_of_an_epoch_fits),
 		TEST(ids_bind_type_references_and_bytes),
 		TEST(records_are_bound_to_their_place),
 		TEST(signatures),

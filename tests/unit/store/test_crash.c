@@ -52,7 +52,7 @@ killed(struct lib_store *s, unsigned long at)
 		struct writer *w;
 
 		hook_set(hook_plan_run, &plan);
-		if (writer_open(s->dir, &w, &f) < 0)
+		if (writer_open(s->dir, NULL, &w, &f) < 0)
 			_exit(2);
 		pull_once(s, w);
 		writer_close(w);
@@ -91,7 +91,7 @@ check_writer(struct lib_store *s, bool known)
 	struct id id;
 	int r;
 
-	if (!CHECK(LIB_OK(writer_open(s->dir, &w, &f))))
+	if (!CHECK(LIB_OK(writer_open(s->dir, NULL, &w, &f))))
 		return;
 	lib_object_id(s, &o, &id);
 	r = writer_lookup(w, 1, &id, span_of(NULL, 0), &at);

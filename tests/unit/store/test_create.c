@@ -13,7 +13,9 @@
 #include "util/io.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static void
@@ -111,6 +113,135 @@ test_all_or_nothing(void)
 	lib_done(&s);
 }
 
+/* A store's folder in the making, and what is done to it meanwhile. */
+struct making {
+	char dir[LIB_PATH];
+	struct lib_store s;
+	struct buf blob, record;
+	struct store_seed seed;
+	unsigned int mkdirs; /* so far */
+	unsigned int begun;  /* calls while there is a store.conf */
+	unsigned int locked; /* those while a writer is kept away */
+};
+
+static void
+making_begin(struct making *m)
+{
+	*m = (struct making){.blob = BUF_INIT, .record = BUF_INIT};
+	lib_make(&m->s, "store");
+	lib_read(m->s.dir, "keys/recipient-1", &m->blob);
+	lib_read(m->s.dir, "keys/epoch-1-1", &m->record);
+	m->seed = (struct store_seed){
+		m->s.keys, buf_span(&m->blob), buf_span(&m->record)};
+	lib_path(m->dir, check_scratch(), "new");
+}
+
+static void
+making_end(struct making *m)
+{
+	hook_set(NULL, NULL);
+	buf_free(&m->blob);
+	buf_free(&m->record);
+	lib_remove_tree(m->dir);
+	lib_done(&m->s);
+}
+
+/* Another init is in the folder: it is left alone. */
+static void
+test_two_inits(void)
+{
+	struct making m;
+	int fd;
+
+	making_begin(&m);
+	CHECK(mkdir(m.dir, 0700) == 0);
+	fd = open(m.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(flock(fd, LOCK_EX | LOCK_NB) == 0);
+	LIB_FAULT(FAULT_STORE_BUSY, store_create(m.dir, &m.seed, &f));
+	CHECK_EQ(entries(m.dir), 2);
+	close(fd);
+	CHECK(LIB_OK(store_create(m.dir, &m.seed, &f)));
+	making_end(&m);
+}
+
+/* Somebody who takes no lock makes files before the second folder. */
+static int
+intrude(void *ctx, enum hook_op op, size_t *len)
+{
+	struct making *m = ctx;
+	char path[LIB_PATH];
+
+	(void)len;
+	if (op != HOOK_MKDIR || ++m->mkdirs != 3)
+		return 0;
+	lib_path(path, m->dir, "packs");
+	CHECK(mkdir(path, 0700) == 0);
+	lib_path(path, m->dir, "packs/x");
+	CHECK(close(creat(path, 0600)) == 0);
+	lib_path(path, m->dir, "x");
+	CHECK(close(creat(path, 0600)) == 0);
+	return 0;
+}
+
+static void
+test_others_files(void)
+{
+	struct making m;
+	char path[LIB_PATH];
+
+	making_begin(&m);
+	hook_set(intrude, &m);
+	LIB_FAULT(FAULT_IO, store_create(m.dir, &m.seed, &f));
+	hook_set(NULL, NULL);
+	lib_path(path, m.dir, "packs/x");
+	CHECK(access(path, F_OK) == 0);
+	lib_path(path, m.dir, "x");
+	CHECK(access(path, F_OK) == 0);
+	lib_path(path, m.dir, "keys");
+	CHECK(access(path, F_OK) != 0);
+	making_end(&m);
+}
+
+/* Is there a store that could be used, and would a writer be let in? */
+static int
+watch(void *ctx, enum hook_op op, size_t *len)
+{
+	struct making *m = ctx;
+	char path[LIB_PATH];
+	int fd;
+
+	(void)op;
+	(void)len;
+	lib_path(path, m->dir, "store.conf");
+	if (access(path, F_OK) != 0)
+		return 0;
+	m->begun++;
+	lib_path(path, m->dir, "ledger");
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 &&
+		errno == EWOULDBLOCK)
+		m->locked++;
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
+/* Once there is a store.conf nothing can fail but its own sync, and until then
+ * nobody else can write. */
+static void
+test_conf_last(void)
+{
+	struct making m;
+
+	making_begin(&m);
+	hook_set(watch, &m);
+	CHECK(LIB_OK(store_create(m.dir, &m.seed, &f)));
+	hook_set(NULL, NULL);
+	CHECK_EQ(m.begun, 1);
+	CHECK_EQ(m.locked, m.begun);
+	making_end(&m);
+}
+
 /* One bit of each byte of the small files: a named refusal. */
 static void
 test_conf_bits(void)
@@ -156,10 +287,10 @@ test_foreign(void)
 	lib_read(s.dir, "keys/vault", &own);
 	lib_read(other.dir, "keys/vault", &b);
 	lib_write(s.dir, "keys/vault", buf_span(&b));
-	LIB_FAULT(FAULT_STORE_FOREIGN, writer_open(s.dir, &w, &f));
+	LIB_FAULT(FAULT_STORE_FOREIGN, writer_open(s.dir, NULL, &w, &f));
 	own.p[40] ^= 1;
 	lib_write(s.dir, "keys/vault", buf_span(&own));
-	LIB_FAULT(FAULT_KEY_DAMAGED, writer_open(s.dir, &w, &f));
+	LIB_FAULT(FAULT_KEY_DAMAGED, writer_open(s.dir, NULL, &w, &f));
 	lib_done(&s);
 	lib_done(&other);
 }
@@ -207,9 +338,9 @@ test_keys(void)
 	lib_make(&s, "store");
 	lib_path(path, s.dir, "keys/vault");
 	CHECK(chmod(path, 0640) == 0);
-	LIB_FAULT(FAULT_KEY_EXPOSED, writer_open(s.dir, &w, &f));
+	LIB_FAULT(FAULT_KEY_EXPOSED, writer_open(s.dir, NULL, &w, &f));
 	CHECK(unlink(path) == 0);
-	LIB_FAULT(FAULT_KEY_MISSING, writer_open(s.dir, &w, &f));
+	LIB_FAULT(FAULT_KEY_MISSING, writer_open(s.dir, NULL, &w, &f));
 	lib_done(&s);
 }
 
@@ -221,15 +352,16 @@ test_second_writer(void)
 	struct lib_store s;
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
-	LIB_FAULT(FAULT_STORE_BUSY, writer_open(s.dir, &second, &f));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
+	LIB_FAULT(FAULT_STORE_BUSY, writer_open(s.dir, NULL, &second, &f));
 	CHECK(LIB_OK(store_open(s.dir, &st, &f)));
 	writer_close(w);
 	w = NULL;
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_done(&s);
 }
 
 CHECK_MAIN(TEST(test_open), TEST(test_folders), TEST(test_all_or_nothing),
+	TEST(test_two_inits), TEST(test_others_files), TEST(test_conf_last),
 	TEST(test_conf_bits), TEST(test_foreign), TEST(test_foreign_first_leaf),
 	TEST(test_keys), TEST(test_second_writer))

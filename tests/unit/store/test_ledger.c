@@ -48,7 +48,7 @@ recover(const char *dir, uint64_t leaves)
 {
 	struct writer *w = NULL;
 
-	if (!CHECK(LIB_OK(writer_open(dir, &w, &f))))
+	if (!CHECK(LIB_OK(writer_open(dir, NULL, &w, &f))))
 		return;
 	writer_close(w);
 	CHECK_EQ(leaves_of(dir), leaves);
@@ -78,7 +78,7 @@ grow(struct grown *g)
 
 	lib_make(&g->s, "store");
 	keep(g, 0);
-	CHECK(LIB_OK(writer_open(g->s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(g->s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	writer_close(w);
 	keep(g, 1);
@@ -118,7 +118,7 @@ test_torn(void)
 		cut(&g, n);
 		CHECK_EQ(scrub(g.s.dir, NULL), 0);
 		recover(g.s.dir, 3);
-		if (!CHECK(LIB_OK(writer_open(g.s.dir, &w, &f))))
+		if (!CHECK(LIB_OK(writer_open(g.s.dir, NULL, &w, &f))))
 			break;
 		CHECK(LIB_OK(writer_pull(w, "again", 1, &pull, &f)));
 		CHECK_EQ(pull, 3);
@@ -212,12 +212,96 @@ test_passed_over(void)
 		lib_write(g.s.dir, LEAVES, buf_span(&b));
 		recover(g.s.dir, 3);
 		recover(g.s.dir, 3);
-		CHECK(LIB_OK(writer_open(g.s.dir, &w, &f)));
+		CHECK(LIB_OK(writer_open(g.s.dir, NULL, &w, &f)));
 		CHECK(LIB_OK(writer_pull(w, "again", 1, &pull, &f)));
 		CHECK_EQ(pull, 3);
 		writer_close(w);
 		recover(g.s.dir, 4);
 	}
+	grow_done(&g);
+}
+
+/* Verify and the next writer agree on how much a crash may have left. */
+static void
+test_torn_much(void)
+{
+	/* format.md 1.1: 1 MiB; less what else a writer may pass over. */
+	const size_t most = 1024 * 1024 - 128 * 1024;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct writer *w = NULL;
+	struct grown g;
+	uint64_t notes = 0;
+
+	grow(&g);
+	CHECK_EQ(buf_append(&b, g.leaves[1].p, g.leaves[1].n), 0);
+	CHECK_EQ(buf_reserve(&b, most), 0);
+	random_bytes(b.p + b.n, most);
+	b.n += most;
+	/* Behind a leaf that is signed, and behind one that is not. */
+	for (int i = 0; i < 2; i++) {
+		lib_write(g.s.dir, LEAVES, buf_span(&b));
+		if (i == 1)
+			lib_write(g.s.dir, "ledger/checkpoint",
+				buf_span(&g.checkpoint[0]));
+		CHECK_EQ(scrub(g.s.dir, &notes), 0);
+		CHECK(notes > 0);
+		recover(g.s.dir, 4);
+		recover(g.s.dir, 4);
+	}
+	CHECK_EQ(buf_append(&b, "", 1), 0);
+	lib_write(g.s.dir, LEAVES, buf_span(&b));
+	CHECK_EQ(scrub(g.s.dir, NULL), 1);
+	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, NULL, &w, &f));
+	grow_done(&g);
+}
+
+/* A file that is longer than any disk, and none of it there. */
+static void
+test_torn_hole(void)
+{
+	struct writer *w = NULL;
+	char path[LIB_PATH];
+	struct grown g;
+
+	grow(&g);
+	lib_path(path, g.s.dir, LEAVES);
+	CHECK(truncate(path, (off_t)200 << 30) == 0);
+	CHECK_EQ(scrub(g.s.dir, NULL), 1);
+	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, NULL, &w, &f));
+	CHECK(truncate(path, (off_t)g.leaves[1].n) == 0);
+	recover(g.s.dir, 4);
+	grow_done(&g);
+}
+
+/* An unsigned leaf that does not open, and as many torn bytes behind it as may
+ * be: both pads are ones that a reader takes. */
+static void
+test_torn_much_behind_reject(void)
+{
+	const size_t most = 1024 * 1024 - 128 * 1024;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct leaf_frame frame;
+	struct span leaf;
+	struct grown g;
+	size_t at;
+
+	grow(&g);
+	at = g.leaves[0].n;
+	CHECK_EQ(buf_append(&b, g.leaves[1].p, g.leaves[1].n), 0);
+	CHECK_EQ(leaf_frame_decode(
+			 span_of(b.p + at, LEAF_FRAME_SIZE), at, &frame),
+		0);
+	b.p[at + LEAF_FRAME_SIZE + frame.length - 1] ^= 1;
+	leaf = span_of(b.p + at + LEAF_FRAME_SIZE, frame.length);
+	digest_blake2b(frame.hash, sizeof(frame.hash), &leaf, 1);
+	leaf_frame_encode(&frame, b.p + at);
+	CHECK_EQ(buf_reserve(&b, most), 0);
+	random_bytes(b.p + b.n, most);
+	b.n += most;
+	cut(&g, at);
+	lib_write(g.s.dir, LEAVES, buf_span(&b));
+	recover(g.s.dir, 3);
+	recover(g.s.dir, 3);
 	grow_done(&g);
 }
 
@@ -232,15 +316,15 @@ test_rolled_back(void)
 
 	grow(&g);
 	lib_write(g.s.dir, LEAVES, buf_span(&g.leaves[0]));
-	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, &w, &f));
+	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, NULL, &w, &f));
 	lib_write(g.s.dir, "ledger/hash-0", buf_span(&g.tiles[0]));
-	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, &w, &f));
+	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, NULL, &w, &f));
 	LIB_FAULT(FAULT_LEDGER_DAMAGED, store_open(g.s.dir, &st, &f));
 	lib_write(g.s.dir, "ledger/hash-0", buf_span(&g.tiles[1]));
 	CHECK_EQ(buf_append(&b, g.leaves[1].p, g.leaves[1].n), 0);
 	b.p[g.leaves[0].n + 60] ^= 4;
 	lib_write(g.s.dir, LEAVES, buf_span(&b));
-	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, &w, &f));
+	LIB_FAULT(FAULT_LEDGER_DAMAGED, writer_open(g.s.dir, NULL, &w, &f));
 	/* Nothing was signed over it. */
 	lib_read(g.s.dir, "ledger/checkpoint", &b);
 	CHECK(span_eq(buf_span(&b), buf_span(&g.checkpoint[1])));
@@ -295,7 +379,7 @@ test_many(void)
 	const uint64_t want = 4096 + 300;
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	for (uint64_t i = 3; i < want; i++) {
 		snprintf(name, sizeof(name), "src-%d", (int)i);
 		if (!LIB_OK(writer_pull(w, name, 1, &pull, &f)) ||
@@ -415,7 +499,7 @@ test_faults(void)
 			struct fault fault = {.code = FAULT_NONE};
 			struct writer *w = NULL;
 
-			if (!CHECK(LIB_OK(writer_open(s.dir, &w, &f))))
+			if (!CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f))))
 				return;
 			err = seal_and_commit(&s, w, &plan, &fault);
 			CHECK(err == 0 || fault.code == FAULT_STORE_FULL);
@@ -440,7 +524,7 @@ test_names(void)
 	struct lib_pull p;
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	for (unsigned int i = 0; i < 3; i++) {
 		lib_pull(&s, w, i == 1 ? "b" : "a", i, 2, &p);
 		free(p.chunks);
@@ -493,14 +577,14 @@ test_checkpoint_put_back(void)
 
 	lib_make(&s, "put-back");
 	lib_read(s.dir, "ledger/checkpoint", &old);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "a", 1, &leaves, &f)));
 	CHECK(LIB_OK(writer_pull(w, "b", 1, &leaves, &f)));
 	writer_close(w);
 	lib_write(s.dir, "ledger/checkpoint", buf_span(&old));
 	CHECK_EQ(scrub(s.dir, NULL), 1);
 	recover(s.dir, 5);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 3, &p);
 	free(p.chunks);
 	writer_close(w);
@@ -516,6 +600,7 @@ test_checkpoint_put_back(void)
 }
 
 CHECK_MAIN(TEST(test_tree), TEST(test_torn), TEST(test_torn_twice),
-	TEST(test_taken_over), TEST(test_passed_over), TEST(test_rolled_back),
-	TEST(test_tiles), TEST(test_many), TEST(test_faults), TEST(test_names),
-	TEST(test_checkpoint_put_back))
+	TEST(test_taken_over), TEST(test_passed_over), TEST(test_torn_much),
+	TEST(test_torn_hole), TEST(test_torn_much_behind_reject),
+	TEST(test_rolled_back), TEST(test_tiles), TEST(test_many),
+	TEST(test_faults), TEST(test_names), TEST(test_checkpoint_put_back))

@@ -48,7 +48,7 @@ test_locality(void)
 	struct writer_stats stats;
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 1000, &p);
 	check_known(w, &p);
 	/* The tables of packs just sealed are there already. */
@@ -57,7 +57,7 @@ test_locality(void)
 	CHECK_EQ(stats.hits, 1001);
 	writer_close(w);
 	w = NULL;
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	check_known(w, &p);
 	stats = writer_stats(w);
 	CHECK_EQ(stats.index_gets, 2);
@@ -79,7 +79,7 @@ test_stored_references(void)
 	struct id id = {{0}};
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 3, &p);
 	memcpy(other, p.chunks, sizeof(other));
 	CHECK_EQ(look(w, &p.page.id, other, 3, &at), LOOKUP_HIT);
@@ -111,7 +111,7 @@ test_open_to_hits(void)
 	uint32_t ordinals[2];
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	lib_begin(&s, w, PACK_DATA, pull, &d);
 	lib_block(&s, &d, &o, 1, &one);
@@ -136,7 +136,7 @@ test_open_to_hits(void)
 	CHECK(LIB_OK(draft_seal(w, e.d, NULL, &f)));
 	writer_close(w);
 	w = NULL;
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &again, &f)));
 	CHECK_EQ(again, pull);
 	CHECK_EQ(look(w, &one.id, NULL, 0, &at), LOOKUP_HIT);
@@ -151,7 +151,7 @@ test_open_to_hits(void)
 		CHECK_EQ(look(w, &two.id, NULL, 0, &at), LOOKUP_HIT);
 		writer_close(w);
 		w = NULL;
-		CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+		CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	}
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &again, &f)));
 	CHECK(again != pull);
@@ -171,7 +171,7 @@ test_missing_pack(void)
 	char path[LIB_PATH];
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 3, &p);
 	lib_unprotect(s.dir);
 	lib_path(path, s.dir, "packs");
@@ -191,7 +191,7 @@ reopen_and_check(
 {
 	_cleanup_writer_ struct writer *w = NULL;
 
-	if (!CHECK(LIB_OK(writer_open(s->dir, &w, &f))))
+	if (!CHECK(LIB_OK(writer_open(s->dir, NULL, &w, &f))))
 		return;
 	check_known(w, a);
 	check_known(w, b);
@@ -228,14 +228,14 @@ test_index(void)
 	lib_path(index, s.dir, LAYOUT_INDEX);
 	lib_path(old, check_scratch(), "old");
 	lib_path(foreign, other.dir, LAYOUT_INDEX);
-	CHECK(LIB_OK(writer_open(other.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(other.dir, NULL, &w, &f)));
 	lib_pull(&other, w, "src", 9, 50, &c);
 	writer_close(w);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 50, &a);
 	writer_close(w);
 	lib_copy_tree(index, old);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 2, 50, &b);
 	writer_close(w);
 	reopen_and_check(&s, &a, &b);
@@ -284,13 +284,13 @@ test_damaged_pack(void)
 	char path[LIB_PATH];
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 3, &p);
 	writer_close(w);
 	w = NULL;
 	lib_path(path, s.dir, LAYOUT_PACKS);
 	lib_remove_tree(path);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK_EQ(look(w, &p.chunks[0].id, NULL, 0, &at), LOOKUP_MISS);
 	free(p.chunks);
 	lib_done(&s);
@@ -306,7 +306,7 @@ test_stat(void)
 	char path[LIB_PATH];
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK_EQ(writer_stat_get(w, key, &b), -ENOENT);
 	writer_stat_put(w, key, value);
 	writer_stat_flush(w);
@@ -314,12 +314,12 @@ test_stat(void)
 	CHECK(span_eq(buf_span(&b), value));
 	writer_stat_put(w, span_str("k2"), value);
 	writer_close(w);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK_EQ(writer_stat_get(w, span_str("k2"), &b), 0);
 	writer_close(w);
 	lib_path(path, s.dir, LAYOUT_STAT);
 	lib_write(path, "CURRENT", span_str("x"));
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK_EQ(writer_stat_get(w, key, &b), -ENOENT);
 	writer_stat_put(w, key, value);
 	writer_stat_flush(w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Goal: what a draft seals is what packs.h reads: rows, blocks, references;
  * with random padding and the right shape. A pack under a wrong root, ordinal
- * or store is refused. */
+ * or store is refused, and so is a part of it whose tag is wrong. */
 #include "tests/unit/store/lib.h"
 
 #include "format/hex.h"
@@ -95,7 +95,7 @@ test_round_trip(void)
 
 	lib_make(&s, "store");
 	fake_refs(to, array_len(to));
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	lib_begin(&s, w, PACK_META, pull, &d);
 	for (size_t i = 0; i < 300; i++) {
@@ -178,7 +178,7 @@ test_threads(void)
 
 	lib_make(&s, "store");
 	fake_refs(to, array_len(to));
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	lib_begin(&s, w, PACK_META, pull, &d);
 	for (size_t i = 0; i < 2000; i++) {
@@ -221,7 +221,7 @@ test_padding(void)
 	size_t run = 0, longest = 0;
 
 	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	lib_begin(&s, w, PACK_DATA, pull, &d);
 	lib_block(&s, &d, &o, 1, NULL);
@@ -255,7 +255,7 @@ test_refusals(void)
 
 	lib_make(&s, "store");
 	lib_make(&other, "other");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 30, &pull);
 	free(pull.chunks);
 	fd = writer_dirfd(w);
@@ -309,5 +309,95 @@ test_refusals(void)
 	lib_done(&other);
 }
 
+/* Flip a bit at an offset of a pack of one slice and make its hashes anew; it
+ * is stored under its new root. */
+static struct root
+flip(const char *dir, const struct buf *pack, uint64_t at)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct pack_tail tail;
+	struct pack_shape shape;
+	char name[LAYOUT_NAME], path[LIB_PATH];
+	struct root leaf;
+
+	CHECK_EQ(buf_append(&b, pack->p, pack->n), 0);
+	CHECK_EQ(pack_tail_decode(
+			 span_of(b.p + b.n - PACK_TAIL_SIZE, PACK_TAIL_SIZE),
+			 &tail),
+		0);
+	CHECK_EQ(pack_shape_of(b.n, &tail, &shape), 0);
+	CHECK_EQ(tail.slices, 1);
+	b.p[at] ^= 1;
+	digest_slice(&leaf, span_of(b.p, SLICE));
+	memcpy(b.p + shape.tree_at, leaf.b, sizeof(leaf.b));
+	digest_slice_root(&tail.root, &leaf, 1);
+	pack_tail_encode(&tail, b.p + b.n - PACK_TAIL_SIZE);
+	layout_pack_folder(name, &tail.root);
+	lib_path(path, dir, name);
+	(void)mkdir(path, 0700);
+	layout_pack(name, &tail.root);
+	lib_write(dir, name, buf_span(&b));
+	return tail.root;
+}
+
+/* The last byte of a sealed part is of its tag. */
+static void
+test_tags(void)
+{
+	_cleanup_writer_ struct writer *w = NULL;
+	_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
+	_cleanup_pack_ struct packs_file *whole = NULL, *map = NULL,
+					 *table = NULL, *trailer = NULL;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct lib_object o = {.type = OBJECT_CHUNK, .content = "tiny"};
+	struct lib_store s;
+	struct lib_draft d;
+	struct root root;
+	struct pack_block block;
+	struct pack_row row;
+	uint64_t pull, map_at;
+	uint32_t ordinal;
+	char name[LAYOUT_NAME];
+	int fd;
+
+	lib_make(&s, "store");
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
+	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
+	lib_begin(&s, w, PACK_DATA, pull, &d);
+	lib_block(&s, &d, &o, 1, NULL);
+	ordinal = draft_ordinal(d.d);
+	CHECK(LIB_OK(draft_seal(w, d.d, NULL, &f)));
+	root = root_of(w, pull, &ordinal, 1, &m);
+	layout_pack(name, &root);
+	lib_read(s.dir, name, &b);
+	fd = writer_dirfd(w);
+	/* One block, of four bytes, behind the header. */
+	map_at = PACK_HEADER_SIZE + strlen(o.content) + SEAL_TAG;
+
+	root = flip(s.dir, &b, SLICE - PACK_TRAILER_SEALED - 1);
+	CHECK(LIB_OK(packs_open(fd, &s.keys->store, 0, &root, &whole, &f)));
+	CHECK(LIB_OK(packs_unlock(whole, &s.ref, &f)));
+	CHECK(LIB_OK(packs_block(whole, 0, &block, &f)));
+	CHECK(LIB_OK(packs_row(whole, 0, &row, &f)));
+
+	root = flip(s.dir, &b, map_at + PACK_BLOCK_SIZE + SEAL_TAG - 1);
+	CHECK(LIB_OK(packs_open(fd, &s.keys->store, 0, &root, &map, &f)));
+	CHECK(LIB_OK(packs_unlock(map, &s.ref, &f)));
+	LIB_FAULT(FAULT_PACK_DAMAGED, packs_block(map, 0, &block, &f));
+	CHECK(LIB_OK(packs_row(map, 0, &row, &f)));
+
+	root = flip(s.dir, &b,
+		map_at + PACK_BLOCK_SIZE + PACK_ROW_SIZE + 2 * SEAL_TAG - 1);
+	CHECK(LIB_OK(packs_open(fd, &s.keys->store, 0, &root, &table, &f)));
+	CHECK(LIB_OK(packs_unlock(table, &s.ref, &f)));
+	CHECK(LIB_OK(packs_block(table, 0, &block, &f)));
+	LIB_FAULT(FAULT_PACK_DAMAGED, packs_row(table, 0, &row, &f));
+
+	root = flip(s.dir, &b, SLICE - 1);
+	CHECK(LIB_OK(packs_open(fd, &s.keys->store, 0, &root, &trailer, &f)));
+	LIB_FAULT(FAULT_PACK_DAMAGED, packs_unlock(trailer, &s.ref, &f));
+	lib_done(&s);
+}
+
 CHECK_MAIN(TEST(test_round_trip), TEST(test_threads), TEST(test_padding),
-	TEST(test_refusals))
+	TEST(test_refusals), TEST(test_tags))

@@ -39,7 +39,7 @@ test_small(void)
 	if (!mount_disk(disk, "small", "size=20m"))
 		return;
 	lib_make_in(&s, disk, "store");
-	LIB_FAULT(FAULT_STORE_FULL, writer_open(s.dir, &w, &f));
+	LIB_FAULT(FAULT_STORE_FULL, writer_open(s.dir, NULL, &w, &f));
 	/* Nothing was made. */
 	lib_path(path, s.dir, "cache/index");
 	CHECK(access(path, F_OK) < 0);
@@ -68,7 +68,7 @@ test_filled(void)
 	if (!mount_disk(disk, "filled", "size=60m"))
 		return;
 	lib_make_in(&s, disk, "store");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	lib_begin(&s, w, PACK_DATA, pull, &d);
 	lib_block(&s, &d, &o, 1, NULL);
@@ -79,10 +79,10 @@ test_filled(void)
 	writer_stat_put(w, span_str("key"), span_str("value"));
 	writer_stat_flush(w);
 	writer_close(w);
-	LIB_FAULT(FAULT_STORE_FULL, writer_open(s.dir, &w, &f));
+	LIB_FAULT(FAULT_STORE_FULL, writer_open(s.dir, NULL, &w, &f));
 	/* With room again it goes on. */
 	fill(disk, 1);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	writer_close(w);
 	unmount_disk(&s, disk);
 }

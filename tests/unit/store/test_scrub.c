@@ -14,7 +14,8 @@
 
 struct seen {
 	unsigned int findings, notes;
-	char object[160]; /* of the last finding, else note */
+	unsigned int named[FAULT_CODES]; /* findings of each code */
+	char object[160];		 /* of the last finding, else note */
 	enum fault_code code;
 	uint64_t snapshots[8];
 	size_t n;
@@ -30,6 +31,7 @@ on_finding(void *ctx, const struct scrub_finding *finding)
 		seen->notes++;
 	else
 		seen->findings++;
+	seen->named[finding->fault.code] += !finding->harmless;
 	if (finding->harmless && seen->findings > 0)
 		return;
 	memcpy(seen->object, finding->fault.object, sizeof(seen->object));
@@ -159,7 +161,7 @@ make(struct lib_store *s, struct lib_pull *p)
 	struct writer *w = NULL;
 
 	lib_make(s, "store");
-	CHECK(LIB_OK(writer_open(s->dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s->dir, NULL, &w, &f)));
 	lib_pull(s, w, "src", 1, 3, p);
 	free(p->chunks);
 	writer_close(w);
@@ -189,7 +191,7 @@ test_every_byte(void)
 	seen = scrub_clean(s.dir);
 	CHECK_EQ(seen.notes, 1);
 	CHECK_EQ(seen.code, FAULT_LEDGER_TORN);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
 	writer_close(w);
 	seen = scrub_clean(s.dir);
@@ -306,7 +308,7 @@ test_strays(void)
 
 	make(&s, &p);
 	lib_make(&other, "other");
-	CHECK(LIB_OK(writer_open(other.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(other.dir, NULL, &w, &f)));
 	lib_pull(&other, w, "src", 2, 3, &q);
 	free(q.chunks);
 	writer_close(w);
@@ -328,7 +330,7 @@ test_strays(void)
 	/* A pack of this store whose leaf was cut off: put the ledger back. */
 	lib_path(path, s.dir, "ledger");
 	lib_path(folder, check_scratch(), "ledger");
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_begin(&s, w, PACK_DATA, p.number, &d);
 	lib_block(&s, &d, &o, 1, NULL);
 	lib_copy_tree(path, folder);
@@ -357,7 +359,7 @@ test_ledger_put_back(void)
 	lib_path(path, s.dir, "ledger");
 	lib_path(kept, check_scratch(), "kept");
 	lib_copy_tree(path, kept);
-	CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 3, &p);
 	free(p.chunks);
 	writer_close(w);
@@ -369,6 +371,135 @@ test_ledger_put_back(void)
 	CHECK_EQ(seen.notes, 2);
 	CHECK_EQ(seen.code, FAULT_LEDGER_DAMAGED);
 	CHECK(strncmp(seen.object, "manifests/", 10) == 0);
+	lib_done(&s);
+}
+
+/* The newer manifests are gone too: packs tell whose ordinals are higher than a
+ * crash can have left, and only they. */
+static void
+test_older_ledger_by_packs(void)
+{
+	char path[LIB_PATH], kept[LIB_PATH];
+	struct lib_store s;
+	struct lib_pull p;
+	struct writer *w = NULL;
+	struct seen seen;
+
+	lib_make(&s, "older");
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
+	lib_pull(&s, w, "src", 1, 3, &p);
+	free(p.chunks);
+	lib_path(path, s.dir, "ledger");
+	lib_path(kept, check_scratch(), "kept-older");
+	lib_copy_tree(path, kept);
+	for (unsigned int i = 2; i < 4; i++) {
+		lib_pull(&s, w, "src", i, 3, &p);
+		free(p.chunks);
+	}
+	writer_close(w);
+	lib_unprotect(s.dir);
+	scrub_clean(s.dir);
+	lib_remove_tree(path);
+	lib_copy_tree(kept, path);
+	lib_path(path, s.dir, "manifests");
+	lib_path(kept, check_scratch(), "kept-manifests");
+	CHECK(rename(path, kept) == 0);
+	CHECK(mkdir(path, 0700) == 0);
+	seen = scrub(s.dir);
+	/* The manifest of the first pull; packs 5 and 6, but not 3 and 4. */
+	CHECK_EQ(seen.findings, 3);
+	CHECK_EQ(seen.notes, 2);
+	CHECK_EQ(seen.code, FAULT_LEDGER_DAMAGED);
+	CHECK(strncmp(seen.object, "packs/", 6) == 0);
+	lib_done(&s);
+}
+
+/* A crash with two packs open, the later one of which has its name. */
+static void
+test_leftover_of_two_open(void)
+{
+	struct lib_object o = {.type = OBJECT_CHUNK, .content = "x"};
+	char path[LIB_PATH], kept[LIB_PATH];
+	struct lib_draft d[2];
+	struct lib_store s;
+	struct lib_pull p;
+	struct writer *w = NULL;
+	struct seen seen;
+
+	make(&s, &p);
+	lib_path(path, s.dir, "ledger");
+	lib_path(kept, check_scratch(), "kept-open");
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
+	for (size_t i = 0; i < 2; i++) {
+		lib_begin(&s, w, PACK_DATA, p.number, &d[i]);
+		lib_block(&s, &d[i], &o, 1, NULL);
+	}
+	lib_copy_tree(path, kept);
+	CHECK(LIB_OK(draft_seal(w, d[1].d, NULL, &f)));
+	draft_drop(d[0].d);
+	writer_close(w);
+	lib_remove_tree(path);
+	lib_copy_tree(kept, path);
+	seen = scrub_clean(s.dir);
+	CHECK_EQ(seen.notes, 1);
+	CHECK_EQ(seen.code, FAULT_LEFTOVER);
+	lib_done(&s);
+}
+
+/* Pulls that went on since the store was opened are no older ledger. */
+static void
+test_pulls_meanwhile(void)
+{
+	static const struct scrub_sink sink = {.finding = lib_finding};
+	_cleanup_store_ struct store *st = NULL;
+	struct scrub_result r = {.findings = 99};
+	struct writer *w = NULL;
+	struct lib_store s;
+	struct lib_pull p;
+
+	make(&s, &p);
+	CHECK(LIB_OK(store_open(s.dir, &st, &f)));
+	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
+	for (unsigned int i = 2; i < 5; i++) {
+		lib_pull(&s, w, "src", i, 3, &p);
+		free(p.chunks);
+	}
+	CHECK(LIB_OK(scrub_store(st, &sink, &r, &f)));
+	CHECK_EQ(r.findings, 0);
+	writer_close(w);
+	lib_unprotect(s.dir);
+	lib_done(&s);
+}
+
+/* A whole folder is gone: named for what it holds. */
+static void
+test_folders(void)
+{
+	static const struct {
+		const char *name;
+		enum fault_code code;
+		unsigned int findings; /* its files, and the folder */
+	} folder[] = {
+		{"keys", FAULT_KEY_MISSING, 4},
+		{"manifests", FAULT_MANIFEST_MISSING, 2},
+		{"packs", FAULT_PACK_MISSING, 3},
+	};
+	char path[LIB_PATH], away[LIB_PATH];
+	struct lib_store s;
+	struct lib_pull p;
+	struct seen seen;
+
+	make(&s, &p);
+	lib_path(away, check_scratch(), "folder-away");
+	for (size_t i = 0; i < array_len(folder); i++) {
+		lib_path(path, s.dir, folder[i].name);
+		CHECK(rename(path, away) == 0);
+		seen = scrub(s.dir);
+		CHECK_EQ(seen.findings, folder[i].findings);
+		CHECK_EQ(seen.named[folder[i].code], folder[i].findings);
+		CHECK(rename(away, path) == 0);
+	}
+	scrub_clean(s.dir);
 	lib_done(&s);
 }
 
@@ -390,7 +521,7 @@ fifo(const char *dir, const char *name, bool writes)
 	if (!CHECK(seen.findings > 0) || !CHECK(seen.code != FAULT_IO))
 		printf("%s: %s\n", name, fault_name(seen.code));
 	if (writes) {
-		if (writer_open(dir, &w, &fault) == 0)
+		if (writer_open(dir, NULL, &w, &fault) == 0)
 			writer_close(w);
 		else if (!CHECK(fault.code != FAULT_IO))
 			printf("%s: %s\n", name, fault_name(fault.code));
@@ -423,7 +554,7 @@ test_fifos(void)
 		(void)unlink(path);
 		CHECK(mkfifo(path, 0600) == 0);
 		alarm(60);
-		CHECK(LIB_OK(writer_open(s.dir, &w, &f)));
+		CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 		writer_close(w);
 		alarm(0);
 	}
@@ -432,4 +563,6 @@ test_fifos(void)
 }
 
 CHECK_MAIN(TEST(test_every_byte), TEST(test_missing), TEST(test_strays),
-	TEST(test_ledger_put_back), TEST(test_fifos))
+	TEST(test_ledger_put_back), TEST(test_older_ledger_by_packs),
+	TEST(test_leftover_of_two_open), TEST(test_pulls_meanwhile),
+	TEST(test_folders), TEST(test_fifos))

@@ -8,15 +8,14 @@
 static void
 appends(void)
 {
-	static const uint8_t want[] = {1, 3, 2, 7, 6, 5, 4, 8, 0, 0, 0, 0, 0, 0,
-		0, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'x', 'y'};
+	static const uint8_t want[] = {
+		1, 3, 2, 7, 6, 5, 4, 8, 0, 0, 0, 0, 0, 0, 0, 'x', 'y'};
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	CHECK_EQ(buf_u8(&b, 1), 0);
 	CHECK_EQ(buf_u16(&b, 0x0203), 0);
 	CHECK_EQ(buf_u32(&b, 0x04050607), 0);
 	CHECK_EQ(buf_u64(&b, 8), 0);
-	CHECK_EQ(buf_i64(&b, -2), 0);
 	CHECK_EQ(buf_append(&b, NULL, 0), 0);
 	CHECK_EQ(buf_append(&b, "xy", 2), 0);
 	CHECK(span_eq(buf_span(&b), span_of(want, sizeof(want))));

@@ -153,43 +153,6 @@ interrupted_calls(void)
 	}
 }
 
-static void
-gather(void)
-{
-	_cleanup_close_ int dir = scratch_fd();
-	static char bytes[3000];
-	static struct iovec iov[3002];
-
-	for (size_t step = 0; step < 2; step++) {
-		_cleanup_close_ int fd =
-			io_openat(dir, "f", O_RDWR | O_CREAT | O_TRUNC, 0600);
-		struct hook_plan plan = {.op = HOOK_WRITE,
-			.act = HOOK_SHORT,
-			.at = 1,
-			.sticky = true};
-		_cleanup_buf_ struct buf b = BUF_INIT;
-
-		for (size_t i = 0; i < sizeof(bytes); i++) {
-			bytes[i] = (char)('a' + i % 26);
-			iov[i + 1] = (struct iovec){bytes + i, 1};
-		}
-		/* Empty pieces at both ends and in the middle. */
-		iov[0] = (struct iovec){NULL, 0};
-		iov[3001] = (struct iovec){NULL, 0};
-		iov[7].iov_len = 0;
-		iov[8] = (struct iovec){bytes + 6, 2};
-		if (step == 1)
-			hook_set(hook_plan_run, &plan);
-		CHECK_EQ(io_writev_full(fd, iov, array_len(iov)), 0);
-		hook_set(NULL, NULL);
-		CHECK_EQ(io_read_file(dir, "f", sizeof(bytes), &b), 0);
-		CHECK(span_eq(buf_span(&b), span_of(bytes, sizeof(bytes))));
-	}
-	CHECK_EQ(io_writev_full(-1, NULL, 0), 0);
-	iov[0] = (struct iovec){bytes, 1};
-	CHECK_EQ(io_writev_full(-1, iov, 1), -EBADF);
-}
-
 struct reader {
 	int fd;
 	size_t got;
@@ -220,7 +183,6 @@ through_a_pipe(void)
 	struct sigaction sa = {.sa_handler = ignore};
 	struct itimerval often = {{0, 500}, {0, 500}}, off = {{0, 0}, {0, 0}};
 	static char big[1 << 20];
-	struct iovec iov[2] = {{big, 300000}, {big, sizeof(big) - 300000}};
 	struct reader r = {-1, 0};
 	pthread_t thread;
 	int ends[2];
@@ -231,7 +193,7 @@ through_a_pipe(void)
 	CHECK_EQ(pthread_create(&thread, NULL, read_all, &r), 0);
 	setitimer(ITIMER_REAL, &often, NULL);
 	CHECK_EQ(io_write_full(ends[1], big, sizeof(big)), 0);
-	CHECK_EQ(io_writev_full(ends[1], iov, 2), 0);
+	CHECK_EQ(io_write_full(ends[1], big, sizeof(big)), 0);
 	setitimer(ITIMER_REAL, &off, NULL);
 	close(ends[1]);
 	pthread_join(thread, NULL);
@@ -458,8 +420,7 @@ only_regular_files(void)
 }
 
 CHECK_MAIN(TEST(only_regular_files), TEST(close_on_exec), TEST(full_transfers),
-	TEST(short_transfers), TEST(interrupted_calls), TEST(gather),
-	TEST(through_a_pipe), TEST(names), TEST(read_file_limits),
-	TEST(read_file_kinds), TEST(replace_fails_at_each_call),
-	TEST(replace_killed_at_each_call), TEST(replace_names_and_modes),
-	TEST(replace_follows_no_link))
+	TEST(short_transfers), TEST(interrupted_calls), TEST(through_a_pipe),
+	TEST(names), TEST(read_file_limits), TEST(read_file_kinds),
+	TEST(replace_fails_at_each_call), TEST(replace_killed_at_each_call),
+	TEST(replace_names_and_modes), TEST(replace_follows_no_link))

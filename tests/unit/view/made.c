@@ -16,6 +16,8 @@ struct made {
 	struct writer *writer;
 	struct ingest *ingest;
 	bool used[ORDINALS];
+	uint64_t problems;
+	struct ref list; /* of the problems, if there are any */
 };
 
 static void
@@ -36,7 +38,7 @@ made_begin(const char *dir)
 
 	must(m, "memory");
 	lib_make_in(&m->store, dir, "store");
-	must(LIB_OK(writer_open(m->store.dir, &m->writer, &f)), "writer");
+	must(LIB_OK(writer_open(m->store.dir, NULL, &m->writer, &f)), "writer");
 	opts.writer = m->writer;
 	must(LIB_OK(ingest_open(&opts, &m->ingest, &f)), "ingest");
 	return m;
@@ -230,17 +232,27 @@ made_directory(struct made *m, struct made_entry *dir, struct made_entry *v,
 	free(c);
 }
 
+void
+made_problems(struct made *m, uint64_t n, struct ref list)
+{
+	m->problems = n;
+	m->list = list;
+}
+
 static struct ref
 make_root(struct made *m, const char *const *path,
 	const struct made_entry *root, size_t paths)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct snaproot_path *p = calloc(paths, sizeof(*p));
-	struct ref *refs = calloc(2 * paths, sizeof(*refs)), ref;
-	struct snaproot_parts parts = {.path = p, .paths = paths};
+	struct ref *refs = calloc(2 * paths + 1, sizeof(*refs)), ref;
+	struct snaproot_parts parts = {
+		.path = p, .paths = paths, .problems = m->problems};
 	size_t nrefs = 0;
 
 	must(p && refs, "memory");
+	if (m->problems > 0)
+		refs[nrefs++] = m->list;
 	for (size_t i = 0; i < paths; i++) {
 		p[i].path = span_str(path[i]);
 		p[i].entry = root[i].e;

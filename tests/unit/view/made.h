@@ -57,6 +57,9 @@ struct made_entry made_file(
 void made_directory(struct made *m, struct made_entry *dir,
 	struct made_entry *v, size_t n, size_t per_page, size_t fan);
 
+/* The snapshot that is committed next has n problems, listed by list. */
+void made_problems(struct made *m, uint64_t n, struct ref list);
+
 /*
  * Commit a snapshot of paths with their root entries, and forget the store's
  * secrets. Only made_free after it.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: in a directory of 20,000 entries over three levels every entry is
- * found by name, by number and by index, and nothing else is; and the roots
- * of several paths are where their paths say.
+ * found by name, by number and by index, and nothing else is; the roots of
+ * several paths are where their paths say; and nodes whose levels do not fall
+ * by one are refused.
  */
 #include <errno.h>
 
@@ -228,4 +229,66 @@ several_paths(void)
 	view_snap_close(snap);
 }
 
-CHECK_MAIN(TEST(large_directory), TEST(several_paths))
+/* A directory of one entry below n nodes, their levels from the root down.
+ * Whether its entry is found and listed. */
+static void
+levels(const uint8_t *level, size_t n, bool good)
+{
+	static const char *const paths[] = {"/srv"};
+	const struct directory_child child = {
+		.direct = 1, .below = 1, .name = span_str("a")};
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY);
+	struct made_entry a = made_entry("a", FILE_FIFO);
+	struct view_snap *snap;
+	struct place_dir d;
+	struct place top, p;
+	struct span name;
+	struct fault find = {0}, list = {0};
+	int err;
+
+	made_directory(m, &root, &a, 1, 8, 2);
+	while (n-- > 0) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+
+		CHECK_EQ(directory_node_encode(&b, level[n], &child, 1), 0);
+		root.content = made_object(
+			m, OBJECT_DIRNODE, b.p, b.n, &root.content, 1);
+		root.e.content = OBJECT_DIRNODE;
+	}
+	made_commit(m, paths, &root, 1);
+	made_open(made_store(m), &s, &snap);
+	place_top(snap, &top);
+	err = place_find(snap, &top, span_str("a"), &p, &find);
+	CHECK_EQ(err, good ? 0 : -EBADMSG);
+	CHECK_EQ(find.code, good ? FAULT_NONE : FAULT_OBJECT_DAMAGED);
+	err = place_dir_open(snap, &top, 0, &d, &list);
+	if (err == 0) {
+		err = place_dir_next(&d, &name, &p, &list);
+		place_dir_close(&d);
+	}
+	CHECK_EQ(err, good ? 1 : -EBADMSG);
+	CHECK_EQ(list.code, good ? FAULT_NONE : FAULT_OBJECT_DAMAGED);
+	view_snap_close(snap);
+	lib_remove_tree(made_store(m));
+	made_free(m);
+}
+
+static void
+levels_fall_by_one(void)
+{
+	static const uint8_t right[] = {2, 1}, again[] = {2, 2, 1},
+			     rising[] = {2, 3, 1}, skipped[] = {3, 1},
+			     most[] = {8, 7, 6, 5, 4, 3, 2, 1},
+			     many[] = {9, 8, 7, 6, 5, 4, 3, 2, 1};
+
+	levels(right, array_len(right), true);
+	levels(again, array_len(again), false);
+	levels(rising, array_len(rising), false);
+	levels(skipped, array_len(skipped), false);
+	levels(most, array_len(most), true);
+	levels(many, array_len(many), false);
+}
+
+CHECK_MAIN(TEST(large_directory), TEST(several_paths), TEST(levels_fall_by_one))

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: a passphrase opens a store with keys/ and without it, another one
- * opens nothing, and passphrases are read as they were typed.
+ * opens nothing, and passphrases are read as they were typed. A passphrase
+ * believes the ledger that was signed by its key, and only epochs that agree.
  */
 #include <errno.h>
 #include <fcntl.h>
 
+#include "keys/digest.h"
+#include "keys/recipient.h"
 #include "keys/secmem.h"
+#include "store/ledger_append.h"
 #include "tests/unit/view/made.h"
 #include "view/passphrase.h"
 
@@ -44,6 +48,24 @@ try(const char *dir, const char *passphrase, struct fault *f)
 	return err;
 }
 
+/* Of two epochs each opens. */
+static int
+both_epochs(const char *dir, struct fault *f)
+{
+	_cleanup_store_ struct store *st = NULL;
+	_cleanup_access_ struct access *a = NULL;
+	int err;
+
+	err = store_open(dir, &st, f);
+	if (err == 0)
+		err = unlock_store(st, span_str(MADE_PASSPHRASE), &a, f);
+	if (err == 0) {
+		CHECK(unlock_epoch(a, 1, 1) != NULL);
+		CHECK(unlock_epoch(a, 1, 2) != NULL);
+	}
+	return err;
+}
+
 static void
 expect(const char *dir, const char *passphrase, int err, enum fault_code code)
 {
@@ -71,6 +93,113 @@ opens_with_and_without_copies(void)
 	CHECK_EQ(system(command), 0);
 	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
 	expect(store, "incorrect horse", -EKEYREJECTED, FAULT_WRONG_PASSPHRASE);
+}
+
+/* ---- who writes the ledger ---- */
+
+static struct vault_keys *
+load_keys(const char *dir)
+{
+	_cleanup_store_ struct store *st = NULL;
+	struct vault_keys *keys = NULL;
+
+	if (!CHECK(LIB_OK(store_open(dir, &st, &f))) ||
+		!CHECK(LIB_OK(vault_keys_load(
+			store_dirfd(st), store_id_peek(st), &keys, &f))))
+		exit(1);
+	return keys;
+}
+
+/* All that is not sealed to the passphrase is made anew with another ledger
+ * key, the store's own epoch and log key in it: what the thief of a vault's
+ * log key could bring. */
+static void
+ledger_of_another_key(void)
+{
+	_cleanup_buf_ struct buf blob = BUF_INIT, record = BUF_INIT;
+	_cleanup_secret_ struct vault_keys *keys = NULL;
+	char store[LIB_PATH], forged[LIB_PATH], command[2 * LIB_PATH];
+	struct store_seed seed;
+
+	make_store(store);
+	keys = load_keys(store);
+	lib_read(store, "keys/recipient-1", &blob);
+	lib_read(store, "keys/epoch-1-1", &record);
+	random_bytes(keys->ledger_seed.b, sizeof(keys->ledger_seed.b));
+	seed = (struct store_seed){keys, buf_span(&blob), buf_span(&record)};
+	lib_path(forged, check_scratch(), "forged");
+	CHECK(LIB_OK(store_create(forged, &seed, &f)));
+	snprintf(command, sizeof(command),
+		"cd %s && rm -r store/ledger && "
+		"cp -a forged/ledger forged/store.conf store && "
+		"cp -a forged/keys/vault store/keys",
+		check_scratch());
+	CHECK_EQ(system(command), 0);
+	expect(store, MADE_PASSPHRASE, -EXDEV, FAULT_STORE_FOREIGN);
+	snprintf(command, sizeof(command), "rm -r %s/keys", store);
+	CHECK_EQ(system(command), 0);
+	expect(store, MADE_PASSPHRASE, -EXDEV, FAULT_STORE_FOREIGN);
+}
+
+static int
+first_recipient(void *ctx, const struct leaf *leaf, const struct root *hash,
+	struct fault *f)
+{
+	struct epoch_recipient *to = ctx;
+	struct keyblob_recipient blob;
+
+	(void)hash, (void)f;
+	if (leaf->type == LEAF_RECIPIENT &&
+		CHECK_EQ(keyblob_recipient_decode(leaf->clear, &blob), 0)) {
+		to->number = blob.recipient;
+		memcpy(to->pk.b, blob.x25519, sizeof(to->pk.b));
+	}
+	return 0;
+}
+
+/* A second epoch of compartment 1, signed as any. */
+static void
+add_epoch(const char *dir, const struct key *secret, const struct key *log_key)
+{
+	_cleanup_buf_ struct buf record = BUF_INIT;
+	_cleanup_secret_ struct vault_keys *keys = load_keys(dir);
+	_cleanup_append_ struct append *ledger = NULL;
+	_cleanup_store_ struct store *st = NULL;
+	const struct append_keys with = {
+		keys->store, &keys->log_key, &keys->ledger_seed};
+	const struct span none = {NULL, 0};
+	struct epoch_recipient to = {0};
+
+	CHECK(LIB_OK(store_open(dir, &st, &f)));
+	CHECK(LIB_OK(
+		append_open(st, &with, first_recipient, &to, &ledger, &f)));
+	CHECK_EQ(epoch_make(&record, 1, 2, &keys->store,
+			 secret ? secret : &keys->secret[0],
+			 log_key ? log_key : &keys->log_key, &to, 1),
+		0);
+	CHECK(LIB_OK(append_put(
+		ledger, LEAF_EPOCH, buf_span(&record), none, NULL, NULL, &f)));
+	CHECK(LIB_OK(append_sign(ledger, &f)));
+}
+
+/* A store has one log key, and a compartment one secret. */
+static void
+epochs_agree(void)
+{
+	static const struct key other = {{1, 2, 3}};
+	char store[LIB_PATH], copy[2][LIB_PATH];
+
+	make_store(store);
+	for (size_t i = 0; i < 2; i++) {
+		lib_path(copy[i], check_scratch(), i ? "copy-1" : "copy-0");
+		lib_copy_tree(store, copy[i]);
+	}
+	add_epoch(copy[0], &other, NULL);
+	expect(copy[0], MADE_PASSPHRASE, -EBADMSG, FAULT_KEY_DAMAGED);
+	add_epoch(copy[1], NULL, &other);
+	expect(copy[1], MADE_PASSPHRASE, -EBADMSG, FAULT_KEY_DAMAGED);
+	add_epoch(store, NULL, NULL);
+	CHECK(LIB_OK(both_epochs(store, &f)));
 }
 
 static void
@@ -118,4 +247,5 @@ passphrase_files(void)
 	CHECK_EQ(f.code, FAULT_PASSPHRASE_MISSING);
 }
 
-CHECK_MAIN(TEST(opens_with_and_without_copies), TEST(passphrase_files))
+CHECK_MAIN(TEST(opens_with_and_without_copies), TEST(ledger_of_another_key),
+	TEST(epochs_agree), TEST(passphrase_files))

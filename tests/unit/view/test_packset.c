@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a pack is only what it was asked for as: of another compartment it is
+ * refused by that name, when it is opened and when another has it open.
+ */
+#include "tests/unit/view/made.h"
+#include "view/packset.h"
+
+static void
+make_store(char store[LIB_PATH])
+{
+	static const char *const paths[] = {"/srv"};
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY);
+
+	made_directory(m, &root, NULL, 0, 8, 2);
+	made_commit(m, paths, &root, 1);
+	snprintf(store, LIB_PATH, "%s", made_store(m));
+	made_free(m);
+}
+
+/* The store's newest pack, as the ledger says. */
+static struct packset_want
+newest_pack(struct store *st)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct leaf_pack pack = {0};
+	struct leaf leaf;
+	uint64_t n;
+
+	CHECK(LIB_OK(store_leaf_before(st, LEAF_PACK, UINT64_MAX, &n, &f)) &&
+		LIB_OK(store_leaf(st, n, &b, &leaf, NULL, &f)) &&
+		CHECK_EQ(leaf_pack_decode(leaf.clear, &pack), 0));
+	return (struct packset_want){pack.ordinal, pack.compartment, pack.root};
+}
+
+static void
+compartments(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct packset_want want, other;
+	struct packset_pack *pack, *same;
+	struct packset *set = NULL;
+	struct view_snap *snap;
+	char store[LIB_PATH];
+
+	make_store(store);
+	made_open(store, &s, &snap);
+	want = other = newest_pack(s.store);
+	CHECK_EQ(want.compartment, 1);
+	other.compartment = 2;
+	CHECK_EQ(packset_create(store_dirfd(s.store), store_id_peek(s.store),
+			 s.access, 4, &set),
+		0);
+	/* Nobody has it open; then someone has. */
+	LIB_FAULT(FAULT_PACK_FOREIGN, packset_get(set, &other, &pack, &f));
+	CHECK(LIB_OK(packset_get(set, &want, &pack, &f)));
+	LIB_FAULT(FAULT_PACK_FOREIGN, packset_get(set, &other, &same, &f));
+	packset_put(set, pack);
+	LIB_FAULT(FAULT_PACK_FOREIGN, packset_get(set, &other, &same, &f));
+	packset_free(set);
+	view_snap_close(snap);
+}
+
+CHECK_MAIN(TEST(compartments))
