@@ -156,7 +156,13 @@ init(const char *dir, const char *file, struct fault *f)
 	if (err < 0)
 		return err;
 	tell(dir, keys, pk);
-	return out_end(f);
+	err = out_end(f);
+	if (err == 0)
+		return 0;
+	*f = (struct fault){0};
+	return fault_errno(f, FAULT_IO, err, "standard output",
+		"the store was made, but what there is to say of it was not "
+		"written whole");
 }
 
 int

@@ -78,7 +78,8 @@ run_path(const struct dir *dir, const char *name, size_t name_len,
 	if (buf_reserve(ret, n) != 0)
 		return -ENOMEM;
 	at = ret->n + n - name_len;
-	memcpy(ret->p + at, name, name_len);
+	if (name_len > 0)
+		memcpy(ret->p + at, name, name_len);
 	for (const struct dir *d = dir; d && d->parent; d = d->parent) {
 		ret->p[--at] = '/';
 		at -= d->name_len;

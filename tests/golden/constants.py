@@ -113,6 +113,8 @@ def limits():
         ("format/leaf.h", "LEAF_TEXT_MAX", LIMITS["cause"]),
         ("store/frames.h", "FRAMES_TORN_MAX",
          LIMITS["torn bytes before a pad"]),
+        ("store/frames.h", "FRAMES_TORN_TAKEN",
+         LIMITS["torn bytes that a writer passes over"]),
         ("util/limits.h", "LIMIT_PATH_DEPTH", LIMITS["depth of directories"]),
     )
 

@@ -407,12 +407,13 @@ class Init(Scene):
         return place.do("init", fault=fault)
 
     def judge(self, place, ran, point, struck):
-        if ran.status == 0:
+        if ran.status != 0:
+            place.error_of_store(ran, "init")
+        if ran.status == 0 or b"the store was made, but" in ran.err:
             found = place.store.check()
             if found.status != 0:
                 place.wrong(f"the checker: {found}")
             return
-        place.error_of_store(ran, "init")
         left = os.path.isdir(place.store.path) and \
             os.listdir(place.store.path)
         # Where nothing can be removed any more, nothing is removed.
