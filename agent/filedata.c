@@ -140,19 +140,29 @@ send_hole(struct file *f, uint64_t end)
 	return err == 0 ? out_push(f->out) : err;
 }
 
+static bool
+cannot_seek(int err)
+{
+	return err == EINVAL || err == EOPNOTSUPP || err == ENOSYS;
+}
+
 /*
  * Where data begin (SEEK_DATA) or end (SEEK_HOLE) from off on; never below
- * off nor beyond the size. A file system that cannot tell has data only.
+ * off nor beyond the size. A file system that cannot tell has data only; a
+ * disk that fails is no such answer.
  */
 static uint64_t
-seek(const struct file *f, int whence)
+seek(struct file *f, int whence)
 {
 	off_t got = lseek(f->fd, (off_t)f->off, whence);
 
 	if (got < 0 && errno == ENXIO)
 		return f->size;
-	if (got < 0)
+	if (got < 0) {
+		if (!cannot_seek(errno))
+			f->err = errno;
 		return whence == SEEK_DATA ? f->off : f->size;
+	}
 	if ((uint64_t)got > f->size)
 		return f->size;
 	return (uint64_t)got > f->off ? (uint64_t)got : f->off;
@@ -168,7 +178,7 @@ send_sparse(struct file *f)
 
 		if (data > f->off)
 			err = send_hole(f, data);
-		if (err < 0 || data == f->size)
+		if (err < 0 || f->err != 0 || data == f->size)
 			return err;
 		/* Data that end where they begin are no answer. */
 		end = seek(f, SEEK_HOLE);

@@ -157,12 +157,7 @@ init(const char *dir, const char *file, struct fault *f)
 		return err;
 	tell(dir, keys, pk);
 	err = out_end(f);
-	if (err == 0)
-		return 0;
-	*f = (struct fault){0};
-	return fault_errno(f, FAULT_IO, err, "standard output",
-		"the store was made, but what there is to say of it was not "
-		"written whole");
+	return err < 0 ? out_unheard("the store", err, f) : 0;
 }
 
 int

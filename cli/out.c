@@ -51,6 +51,18 @@ out_end(struct fault *f)
 		"standard output", "it was not written whole");
 }
 
+int
+out_unheard(const char *made, int err, struct fault *f)
+{
+	const struct fault why = *f;
+
+	*f = (struct fault){0};
+	return fault_errno(f, why.code, err, why.object,
+		"%s was made, but what there is to say of it was not written "
+		"whole",
+		made);
+}
+
 void
 out_name(FILE *to, struct span name)
 {

@@ -27,6 +27,12 @@ void out_warn(const char *fmt, ...) printf_like(1, 2);
  */
 must_check int out_end(struct fault *f);
 
+/*
+ * stdout could not be written, by err and f, but what it should have told of
+ * ("the store") is there: f says both. Returns err.
+ */
+int out_unheard(const char *made, int err, struct fault *f);
+
 /* A foreign name, escaped. */
 void out_name(FILE *to, struct span name);
 

@@ -16,6 +16,7 @@
 #include "cli/out.h"
 #include "cli/progress.h"
 #include "cli/pull_told.h"
+#include "cli/stop.h"
 #include "keys/secmem.h"
 #include "store/snapshots.h"
 #include "store/store_read.h"
@@ -24,34 +25,6 @@
 /* Two even on one core: one thread would wait for the other's writing. */
 #define WORKERS_MIN 2
 #define WORKERS_MAX 16
-
-static atomic_bool stop;
-
-/*
- * The second one finds the default and ends the process; but a terminal that
- * goes away may say so twice, by its shell and by the kernel.
- */
-static void
-on_signal(int sig)
-{
-	stop = true;
-	if (sig != SIGHUP)
-		signal(sig, SIG_DFL);
-}
-
-static void
-watch_signals(void)
-{
-	struct sigaction act = {.sa_handler = on_signal}, old;
-
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	/* Under nohup it goes on. */
-	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &act, NULL);
-	/* An agent or a terminal that has gone is an error of write(2). */
-	signal(SIGPIPE, SIG_IGN);
-}
 
 struct request {
 	const char *store;
@@ -134,9 +107,10 @@ workers(void)
 static int
 pull(const struct request *q, struct fault *f)
 {
+	const atomic_bool *stop = stop_watch();
 	struct show show = {.q = q};
 	const struct writer_wait wait = {
-		.stop = &stop, .told = show_wait, .ctx = &show};
+		.stop = stop, .told = show_wait, .ctx = &show};
 	const struct tree_sink sink = {.ctx = &show.progress,
 		.problem = progress_problem,
 		.progress = progress_counts};
@@ -151,7 +125,7 @@ pull(const struct request *q, struct fault *f)
 		.skip_cachedirs = q->exclude_caches,
 		.workers = workers(),
 		.sink = &sink,
-		.stop = &stop,
+		.stop = stop,
 		.wait = q->wait ? &wait : NULL};
 	struct pull_result result = {0};
 	struct snapshot made;
@@ -225,7 +199,9 @@ main(int argc, char **argv)
 	if (r == 0)
 		r = common_start(&f);
 	if (r == 0) {
-		watch_signals();
+		/* An agent or a terminal that has gone is an error of
+		 * write(2). */
+		signal(SIGPIPE, SIG_IGN);
 		r = pull(&q, &f);
 	}
 	option_list_free(&q.excludes);

@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/out.h"
 #include "format/hex.h"
+#include "store/snapshots.h"
 
 int
 pull_told(const struct pull_result *r, const char *name)
@@ -50,16 +51,14 @@ int
 pull_told_unheard(
 	const struct pull_result *r, const char *name, int err, struct fault *f)
 {
-	const struct fault why = *f;
 	char id[HEX_SIZE(sizeof(r->id.b))];
+	char made[sizeof("the snapshot ") + SNAPSHOT_NAME];
 
 	hex_encode(id, span_of(r->id.b, sizeof(r->id.b)));
 	id[16] = '\0';
-	*f = (struct fault){0};
-	return fault_errno(f, why.code, err, why.object,
-		"the snapshot %s was made, but what there is to say of it was "
-		"not written whole",
+	snprintf(made, sizeof(made), "the snapshot %s",
 		name[0] != '\0' ? name : id);
+	return out_unheard(made, err, f);
 }
 
 void

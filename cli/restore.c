@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/out.h"
 #include "cli/read.h"
+#include "cli/stop.h"
 #include "restore/inside.h"
 #include "util/clock.h"
 #include "view/passphrase.h"
@@ -36,32 +36,6 @@ struct told {
 	uint64_t problems;
 	uint64_t started_ns;
 };
-
-static atomic_bool stop;
-
-/*
- * The second one finds the default and ends the process; but a terminal that
- * goes away may say so twice, by its shell and by the kernel.
- */
-static void
-on_signal(int sig)
-{
-	atomic_store(&stop, true);
-	if (sig != SIGHUP)
-		signal(sig, SIG_DFL);
-}
-
-static void
-watch_signals(void)
-{
-	struct sigaction act = {.sa_handler = on_signal}, old;
-
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	/* Under nohup it goes on. */
-	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &act, NULL);
-}
 
 static void
 clear_line(struct told *t)
@@ -193,7 +167,7 @@ run(struct view_snap *snap, struct span path, const struct request *q,
 		.problem = tell_problem,
 		.progress = tell_progress,
 		.ctx = &told,
-		.stop = &stop};
+		.stop = stop_watch()};
 	struct restore_report report = {0};
 	uint64_t start = clock_mono_ns();
 	bool incomplete;
@@ -268,7 +242,6 @@ restore_main(int argc, char **argv, struct fault *f)
 		r = session_snapshot(&s, q.what, &snap, NULL, &path, f);
 	if (r < 0)
 		return r;
-	watch_signals();
 	r = run(snap, path, &q, f);
 	view_snap_close(snap);
 	return r;

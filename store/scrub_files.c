@@ -231,14 +231,13 @@ highest_ordinal(const struct scrub *s)
 	return highest;
 }
 
-/* The same with the packs that a pull has sealed since the store was opened.
- * UINT32_MAX when it cannot be told. */
+/* Given that, the same with the packs that a pull has sealed since the store
+ * was opened. UINT32_MAX when it cannot be told. */
 static uint32_t
-highest_ordinal_now(struct scrub *s)
+highest_ordinal_now(struct scrub *s, uint32_t highest)
 {
 	_cleanup_(ledger_closep) struct ledger *now = scrub_ledger_now(s);
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	uint32_t highest = highest_ordinal(s);
 
 	if (!now)
 		return UINT32_MAX;
@@ -274,7 +273,7 @@ judge_leftover(struct scrub *s, const char *path, uint32_t ordinal)
 	bool older = !s->lost && is_far_above(ordinal, highest);
 
 	if (older) {
-		highest = highest_ordinal_now(s);
+		highest = highest_ordinal_now(s, highest);
 		older = is_far_above(ordinal, highest);
 	}
 	if (older)

@@ -222,6 +222,7 @@ class History:
                       for name in SOURCES}
         self.told = {}          # snapshot name -> (root, dump), in order
         self.newest = {}        # source -> (root, (dump, change times))
+        self.killed = {}        # source -> [dump] of pulls killed since
         self.mounts = []        # (folder, names when it was mounted)
         self.counts = {}
         self.failed = False
@@ -257,16 +258,19 @@ class History:
                            f"{roots.get(name)}")
         return found
 
-    def restored(self, name, oracle):
+    def restored(self, name, *oracles):
+        """Its dump; it has to be one of these."""
         target = os.path.join(self.place, "out")
         remove(target)
         ran = self.store.do("restore", name, "--target", target)
         self.count("restores")
+        found = dump(target) if ran.status == 0 else None
         if ran.status != 0:
             self.wrong(f"{name}: {ran}")
-        elif dump(target) != oracle:
+        elif found not in oracles:
             self.wrong(f"{name}: restored is other than what was pulled")
         remove(target)
+        return found
 
     # ---- steps ----
 
@@ -287,6 +291,8 @@ class History:
         if before and before[1] == state and told["root"] != before[0]:
             self.wrong(f"{name}: the same tree, another root id")
         self.told[told["snapshot"]] = (told["root"], oracle)
+        self.untold()
+        self.killed = {}        # by now each of them is there or is not
         self.newest[name] = (told["root"], state)
         self.checked()
         if os.listdir(os.path.join(self.store.path, "incoming")):
@@ -309,14 +315,20 @@ class History:
         time.sleep(self.rng.random() ** 2 * 0.15)
         subprocess.run(["pkill", "-KILL", "-s", str(child.pid)], check=False)
         self.count("killed pulls" if child.wait() != 0 else "missed kills")
+        self.killed.setdefault(name, []).append(oracle)
         self.checked()
-        known = set(self.told)
+        self.untold()
+
+    def untold(self):
+        """Committed, and killed before it was told: then whole. One whose
+        leaf was written and not yet signed is taken over by the next pull,
+        of any source."""
         for s in self.listed():
-            if s["snapshot"] not in known:
-                # Committed, and killed before it was told: then whole.
-                self.told[s["snapshot"]] = (s["root"], oracle)
-                self.newest.pop(name, None)
-                self.restored(s["snapshot"], oracle)
+            name, source = s["snapshot"], s["source"]
+            if name not in self.told:
+                found = self.restored(name, *self.killed.get(source, []))
+                self.told[name] = (s["root"], found)
+                self.newest.pop(source, None)
 
     def restore(self):
         if self.told:

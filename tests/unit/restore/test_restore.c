@@ -36,8 +36,8 @@ on_problem(void *ctx, struct span path, const struct fault *f)
 	size_t n = path.n < sizeof(t->last) ? path.n : sizeof(t->last) - 1;
 
 	t->n++;
-	memcpy(t->last, path.p, n);
-	t->last[n] = '\0';
+	snprintf(t->last, sizeof(t->last), "%.*s", (int)n,
+		n > 0 ? (const char *)path.p : "");
 	t->f = *f;
 }
 

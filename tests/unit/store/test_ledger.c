@@ -180,13 +180,27 @@ test_taken_over(void)
 	grow_done(&g);
 }
 
+/* Flip one bit of the sealed body of the frame at a place; its hash fits. */
+static void
+spoil(struct buf *b, size_t at)
+{
+	struct leaf_frame frame;
+	struct span leaf;
+
+	CHECK_EQ(leaf_frame_decode(
+			 span_of(b->p + at, LEAF_FRAME_SIZE), at, &frame),
+		0);
+	b->p[at + LEAF_FRAME_SIZE + frame.length - 1] ^= 1;
+	leaf = span_of(b->p + at + LEAF_FRAME_SIZE, frame.length);
+	digest_blake2b(frame.hash, sizeof(frame.hash), &leaf, 1);
+	leaf_frame_encode(&frame, b->p + at);
+}
+
 /* A frame that reads well but is no leaf of ours is passed over. */
 static void
 test_passed_over(void)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct leaf_frame frame;
-	struct span leaf;
 	struct grown g;
 	size_t at;
 
@@ -198,14 +212,7 @@ test_passed_over(void)
 
 		buf_clear(&b);
 		CHECK_EQ(buf_append(&b, g.leaves[1].p, g.leaves[1].n), 0);
-		CHECK_EQ(leaf_frame_decode(span_of(b.p + at, LEAF_FRAME_SIZE),
-				 at, &frame),
-			0);
-		/* One bit of the sealed body; the frame's hash fits. */
-		b.p[at + LEAF_FRAME_SIZE + frame.length - 1] ^= 1;
-		leaf = span_of(b.p + at + LEAF_FRAME_SIZE, frame.length);
-		digest_blake2b(frame.hash, sizeof(frame.hash), &leaf, 1);
-		leaf_frame_encode(&frame, b.p + at);
+		spoil(&b, at);
 		if (torn)
 			CHECK_EQ(buf_append(&b, "torn", 4), 0);
 		cut(&g, at);
@@ -221,12 +228,21 @@ test_passed_over(void)
 	grow_done(&g);
 }
 
+/* As many torn bytes as a writer passes over; docs/format.md, section 1.1. */
+static void
+add_torn(struct buf *b)
+{
+	const size_t most = 1024 * 1024 - 128 * 1024;
+
+	CHECK_EQ(buf_reserve(b, most), 0);
+	random_bytes(b->p + b->n, most);
+	b->n += most;
+}
+
 /* Verify and the next writer agree on how much a crash may have left. */
 static void
 test_torn_much(void)
 {
-	/* format.md 1.1: 1 MiB; less what else a writer may pass over. */
-	const size_t most = 1024 * 1024 - 128 * 1024;
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct writer *w = NULL;
 	struct grown g;
@@ -234,9 +250,7 @@ test_torn_much(void)
 
 	grow(&g);
 	CHECK_EQ(buf_append(&b, g.leaves[1].p, g.leaves[1].n), 0);
-	CHECK_EQ(buf_reserve(&b, most), 0);
-	random_bytes(b.p + b.n, most);
-	b.n += most;
+	add_torn(&b);
 	/* Behind a leaf that is signed, and behind one that is not. */
 	for (int i = 0; i < 2; i++) {
 		lib_write(g.s.dir, LEAVES, buf_span(&b));
@@ -278,26 +292,15 @@ test_torn_hole(void)
 static void
 test_torn_much_behind_reject(void)
 {
-	const size_t most = 1024 * 1024 - 128 * 1024;
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct leaf_frame frame;
-	struct span leaf;
 	struct grown g;
 	size_t at;
 
 	grow(&g);
 	at = g.leaves[0].n;
 	CHECK_EQ(buf_append(&b, g.leaves[1].p, g.leaves[1].n), 0);
-	CHECK_EQ(leaf_frame_decode(
-			 span_of(b.p + at, LEAF_FRAME_SIZE), at, &frame),
-		0);
-	b.p[at + LEAF_FRAME_SIZE + frame.length - 1] ^= 1;
-	leaf = span_of(b.p + at + LEAF_FRAME_SIZE, frame.length);
-	digest_blake2b(frame.hash, sizeof(frame.hash), &leaf, 1);
-	leaf_frame_encode(&frame, b.p + at);
-	CHECK_EQ(buf_reserve(&b, most), 0);
-	random_bytes(b.p + b.n, most);
-	b.n += most;
+	spoil(&b, at);
+	add_torn(&b);
 	cut(&g, at);
 	lib_write(g.s.dir, LEAVES, buf_span(&b));
 	recover(g.s.dir, 3);

@@ -203,33 +203,43 @@ test_threads(void)
 	lib_done(&s);
 }
 
+#define TINY "tiny"
+
+/* A store with one pack of one tiny chunk; the pack's bytes. */
+static void
+make_tiny(struct lib_store *s, struct writer **w, struct buf *pack)
+{
+	_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
+	struct lib_object o = {.type = OBJECT_CHUNK, .content = TINY};
+	char name[LAYOUT_NAME];
+	struct lib_draft d;
+	struct root root;
+	uint64_t pull;
+	uint32_t ordinal;
+
+	lib_make(s, "store");
+	CHECK(LIB_OK(writer_open(s->dir, NULL, w, &f)));
+	CHECK(LIB_OK(writer_pull(*w, "src", 1, &pull, &f)));
+	lib_begin(s, *w, PACK_DATA, pull, &d);
+	lib_block(s, &d, &o, 1, NULL);
+	ordinal = draft_ordinal(d.d);
+	CHECK(LIB_OK(draft_seal(*w, d.d, NULL, &f)));
+	root = root_of(*w, pull, &ordinal, 1, &m);
+	layout_pack(name, &root);
+	lib_read(s->dir, name, pack);
+}
+
 /* Where the padding is there is no run of zeros (32 zero bytes come by chance
  * once in 2^240). */
 static void
 test_padding(void)
 {
 	_cleanup_writer_ struct writer *w = NULL;
-	_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct lib_object o = {.type = OBJECT_CHUNK, .content = "tiny"};
 	struct lib_store s;
-	struct lib_draft d;
-	struct root root;
-	uint64_t pull;
-	uint32_t ordinal;
-	char name[LAYOUT_NAME];
 	size_t run = 0, longest = 0;
 
-	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
-	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
-	lib_begin(&s, w, PACK_DATA, pull, &d);
-	lib_block(&s, &d, &o, 1, NULL);
-	ordinal = draft_ordinal(d.d);
-	CHECK(LIB_OK(draft_seal(w, d.d, NULL, &f)));
-	root = root_of(w, pull, &ordinal, 1, &m);
-	layout_pack(name, &root);
-	lib_read(s.dir, name, &b);
+	make_tiny(&s, &w, &b);
 	CHECK_EQ(b.n, 2 * SLICE);
 	for (size_t i = PACK_HEADER_SIZE; i < SLICE; i++) {
 		run = b.p[i] == 0 ? run + 1 : 0;
@@ -345,34 +355,20 @@ static void
 test_tags(void)
 {
 	_cleanup_writer_ struct writer *w = NULL;
-	_cleanup_manifest_ struct manifest_file m = {.bytes = BUF_INIT};
 	_cleanup_pack_ struct packs_file *whole = NULL, *map = NULL,
 					 *table = NULL, *trailer = NULL;
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct lib_object o = {.type = OBJECT_CHUNK, .content = "tiny"};
 	struct lib_store s;
-	struct lib_draft d;
 	struct root root;
 	struct pack_block block;
 	struct pack_row row;
-	uint64_t pull, map_at;
-	uint32_t ordinal;
-	char name[LAYOUT_NAME];
+	uint64_t map_at;
 	int fd;
 
-	lib_make(&s, "store");
-	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
-	CHECK(LIB_OK(writer_pull(w, "src", 1, &pull, &f)));
-	lib_begin(&s, w, PACK_DATA, pull, &d);
-	lib_block(&s, &d, &o, 1, NULL);
-	ordinal = draft_ordinal(d.d);
-	CHECK(LIB_OK(draft_seal(w, d.d, NULL, &f)));
-	root = root_of(w, pull, &ordinal, 1, &m);
-	layout_pack(name, &root);
-	lib_read(s.dir, name, &b);
+	make_tiny(&s, &w, &b);
 	fd = writer_dirfd(w);
 	/* One block, of four bytes, behind the header. */
-	map_at = PACK_HEADER_SIZE + strlen(o.content) + SEAL_TAG;
+	map_at = PACK_HEADER_SIZE + strlen(TINY) + SEAL_TAG;
 
 	root = flip(s.dir, &b, SLICE - PACK_TRAILER_SEALED - 1);
 	CHECK(LIB_OK(packs_open(fd, &s.keys->store, 0, &root, &whole, &f)));

@@ -294,6 +294,28 @@ first_file(const char *dir, const char *folder, char ret[LIB_PATH])
 		closedir(d);
 }
 
+/* Copy the ledger aside, and put that copy in its place again. */
+static void
+keep_ledger(const char *dir, const char *as)
+{
+	char path[LIB_PATH], kept[LIB_PATH];
+
+	lib_path(path, dir, "ledger");
+	lib_path(kept, check_scratch(), as);
+	lib_copy_tree(path, kept);
+}
+
+static void
+put_back_ledger(const char *dir, const char *as)
+{
+	char path[LIB_PATH], kept[LIB_PATH];
+
+	lib_path(path, dir, "ledger");
+	lib_path(kept, check_scratch(), as);
+	lib_remove_tree(path);
+	lib_copy_tree(kept, path);
+}
+
 static void
 test_strays(void)
 {
@@ -328,16 +350,13 @@ test_strays(void)
 	(void)!mkdir(path, 0700);
 	stray(s.dir, name, buf_span(&b), false);
 	/* A pack of this store whose leaf was cut off: put the ledger back. */
-	lib_path(path, s.dir, "ledger");
-	lib_path(folder, check_scratch(), "ledger");
 	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_begin(&s, w, PACK_DATA, p.number, &d);
 	lib_block(&s, &d, &o, 1, NULL);
-	lib_copy_tree(path, folder);
+	keep_ledger(s.dir, "ledger");
 	CHECK(LIB_OK(draft_seal(w, d.d, NULL, &f)));
 	writer_close(w);
-	lib_remove_tree(path);
-	lib_copy_tree(folder, path);
+	put_back_ledger(s.dir, "ledger");
 	seen = scrub_clean(s.dir);
 	CHECK_EQ(seen.notes, 1);
 	CHECK_EQ(seen.code, FAULT_LEFTOVER);
@@ -349,23 +368,19 @@ test_strays(void)
 static void
 test_ledger_put_back(void)
 {
-	char path[LIB_PATH], kept[LIB_PATH];
 	struct lib_store s;
 	struct lib_pull p;
 	struct writer *w = NULL;
 	struct seen seen;
 
 	lib_make(&s, "back");
-	lib_path(path, s.dir, "ledger");
-	lib_path(kept, check_scratch(), "kept");
-	lib_copy_tree(path, kept);
+	keep_ledger(s.dir, "kept");
 	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 3, &p);
 	free(p.chunks);
 	writer_close(w);
 	lib_unprotect(s.dir);
-	lib_remove_tree(path);
-	lib_copy_tree(kept, path);
+	put_back_ledger(s.dir, "kept");
 	seen = scrub(s.dir);
 	CHECK_EQ(seen.findings, 1);
 	CHECK_EQ(seen.notes, 2);
@@ -389,9 +404,7 @@ test_older_ledger_by_packs(void)
 	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	lib_pull(&s, w, "src", 1, 3, &p);
 	free(p.chunks);
-	lib_path(path, s.dir, "ledger");
-	lib_path(kept, check_scratch(), "kept-older");
-	lib_copy_tree(path, kept);
+	keep_ledger(s.dir, "kept-older");
 	for (unsigned int i = 2; i < 4; i++) {
 		lib_pull(&s, w, "src", i, 3, &p);
 		free(p.chunks);
@@ -399,8 +412,7 @@ test_older_ledger_by_packs(void)
 	writer_close(w);
 	lib_unprotect(s.dir);
 	scrub_clean(s.dir);
-	lib_remove_tree(path);
-	lib_copy_tree(kept, path);
+	put_back_ledger(s.dir, "kept-older");
 	lib_path(path, s.dir, "manifests");
 	lib_path(kept, check_scratch(), "kept-manifests");
 	CHECK(rename(path, kept) == 0);
@@ -419,7 +431,6 @@ static void
 test_leftover_of_two_open(void)
 {
 	struct lib_object o = {.type = OBJECT_CHUNK, .content = "x"};
-	char path[LIB_PATH], kept[LIB_PATH];
 	struct lib_draft d[2];
 	struct lib_store s;
 	struct lib_pull p;
@@ -427,19 +438,16 @@ test_leftover_of_two_open(void)
 	struct seen seen;
 
 	make(&s, &p);
-	lib_path(path, s.dir, "ledger");
-	lib_path(kept, check_scratch(), "kept-open");
 	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	for (size_t i = 0; i < 2; i++) {
 		lib_begin(&s, w, PACK_DATA, p.number, &d[i]);
 		lib_block(&s, &d[i], &o, 1, NULL);
 	}
-	lib_copy_tree(path, kept);
+	keep_ledger(s.dir, "kept-open");
 	CHECK(LIB_OK(draft_seal(w, d[1].d, NULL, &f)));
 	draft_drop(d[0].d);
 	writer_close(w);
-	lib_remove_tree(path);
-	lib_copy_tree(kept, path);
+	put_back_ledger(s.dir, "kept-open");
 	seen = scrub_clean(s.dir);
 	CHECK_EQ(seen.notes, 1);
 	CHECK_EQ(seen.code, FAULT_LEFTOVER);

@@ -301,6 +301,19 @@ made_free(struct made *m)
 }
 
 void
+made_empty(const char *dir, char store[LIB_PATH])
+{
+	static const char *const paths[] = {"/srv"};
+	struct made *m = made_begin(dir);
+	struct made_entry root = made_entry("", FILE_DIRECTORY);
+
+	made_directory(m, &root, NULL, 0, 8, 2);
+	made_commit(m, paths, &root, 1);
+	snprintf(store, LIB_PATH, "%s", made_store(m));
+	made_free(m);
+}
+
+void
 made_open(const char *store, struct session *s, struct view_snap **snap)
 {
 	char file[LIB_PATH];

@@ -68,6 +68,9 @@ void made_commit(struct made *m, const char *const *path,
 	const struct made_entry *root, size_t paths);
 void made_free(struct made *m);
 
+/* A store below dir with one snapshot, of an empty /srv. */
+void made_empty(const char *dir, char store[LIB_PATH]);
+
 /* Open what was made: its only snapshot. */
 void made_open(const char *store, struct session *s, struct view_snap **snap);
 

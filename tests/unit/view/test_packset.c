@@ -6,19 +6,6 @@
 #include "tests/unit/view/made.h"
 #include "view/packset.h"
 
-static void
-make_store(char store[LIB_PATH])
-{
-	static const char *const paths[] = {"/srv"};
-	struct made *m = made_begin(check_scratch());
-	struct made_entry root = made_entry("", FILE_DIRECTORY);
-
-	made_directory(m, &root, NULL, 0, 8, 2);
-	made_commit(m, paths, &root, 1);
-	snprintf(store, LIB_PATH, "%s", made_store(m));
-	made_free(m);
-}
-
 /* The store's newest pack, as the ledger says. */
 static struct packset_want
 newest_pack(struct store *st)
@@ -44,7 +31,7 @@ compartments(void)
 	struct view_snap *snap;
 	char store[LIB_PATH];
 
-	make_store(store);
+	made_empty(check_scratch(), store);
 	made_open(store, &s, &snap);
 	want = other = newest_pack(s.store);
 	CHECK_EQ(want.compartment, 1);

@@ -14,19 +14,6 @@
 #include "tests/unit/view/made.h"
 #include "view/passphrase.h"
 
-static void
-make_store(char store[LIB_PATH])
-{
-	static const char *const paths[] = {"/srv"};
-	struct made *m = made_begin(check_scratch());
-	struct made_entry root = made_entry("", FILE_DIRECTORY);
-
-	made_directory(m, &root, NULL, 0, 8, 2);
-	made_commit(m, paths, &root, 1);
-	snprintf(store, LIB_PATH, "%s", made_store(m));
-	made_free(m);
-}
-
 static int
 try(const char *dir, const char *passphrase, struct fault *f)
 {
@@ -80,7 +67,7 @@ opens_with_and_without_copies(void)
 {
 	char store[LIB_PATH], command[2 * LIB_PATH];
 
-	make_store(store);
+	made_empty(check_scratch(), store);
 	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
 	expect(store, "incorrect horse", -EKEYREJECTED, FAULT_WRONG_PASSPHRASE);
 	expect(store, "", -EKEYREJECTED, FAULT_WRONG_PASSPHRASE);
@@ -121,7 +108,7 @@ ledger_of_another_key(void)
 	char store[LIB_PATH], forged[LIB_PATH], command[2 * LIB_PATH];
 	struct store_seed seed;
 
-	make_store(store);
+	made_empty(check_scratch(), store);
 	keys = load_keys(store);
 	lib_read(store, "keys/recipient-1", &blob);
 	lib_read(store, "keys/epoch-1-1", &record);
@@ -189,7 +176,7 @@ epochs_agree(void)
 	static const struct key other = {{1, 2, 3}};
 	char store[LIB_PATH], copy[2][LIB_PATH];
 
-	make_store(store);
+	made_empty(check_scratch(), store);
 	for (size_t i = 0; i < 2; i++) {
 		lib_path(copy[i], check_scratch(), i ? "copy-1" : "copy-0");
 		lib_copy_tree(store, copy[i]);
