@@ -212,6 +212,7 @@ write_tail(struct recover *r, uint64_t base, uint64_t reject, struct fault *f)
 			err = mend(r, from, reject, &b);
 		if (err == 0 && b.n > 0)
 			err = io_pwrite_full(r->fr.fd, b.p, b.n, from);
+		/* Nobody syncs this file again when it is full. */
 		if (err == 0)
 			err = io_fsync(r->fr.fd);
 	}
