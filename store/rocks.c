@@ -24,7 +24,6 @@
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FILTER_BITS 10.0
 /* Table files that are kept open: each costs a few KiB beside the cache. */
@@ -279,71 +278,4 @@ void
 rocks_forget(struct rocks *r)
 {
 	rocksdb_writebatch_clear(r->batch);
-}
-
-/* A database that RocksDB cannot read it may not be able to remove either; its
- * folder is flat, but for folders of its own making that are flat as well. */
-static int
-remove_folder(int dirfd, const char *name, unsigned int depth)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *e;
-	int fd, err = 0;
-
-	fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	while (err == 0 && (e = readdir(dir))) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		err = io_unlinkat(fd, e->d_name, 0);
-		if (err == -EISDIR && depth > 0)
-			err = remove_folder(fd, e->d_name, depth - 1);
-	}
-	return err < 0 ? err : io_unlinkat(dirfd, name, AT_REMOVEDIR);
-}
-
-bool
-rocks_plain(int dirfd, const char *name)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *e;
-	struct stat sb;
-	int fd;
-
-	fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd == -ENOENT)
-		return true;
-	if (fd < 0)
-		return false;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return false;
-	}
-	while ((e = readdir(dir))) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		if (fstatat(fd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
-			!S_ISREG(sb.st_mode))
-			return false;
-	}
-	return true;
-}
-
-int
-rocks_destroy(int dirfd, const char *name)
-{
-	int err = remove_folder(dirfd, name, 1);
-
-	/* Not a folder at all. */
-	if (err == -ENOTDIR || err == -ELOOP)
-		err = io_unlinkat(dirfd, name, 0);
-	return err == -ENOENT ? 0 : err;
 }

@@ -49,9 +49,12 @@ must_check int rocks_write(struct rocks *r);
 /* Forget what was collected. */
 void rocks_forget(struct rocks *r);
 
-/* false when anything but a regular file is in a closed database's folder, or
- * the folder is none: RocksDB would wait for ever at a FIFO. A missing folder
- * is fine. */
+/*
+ * false when RocksDB might never come back from opening a closed database:
+ * anything but a regular file is in its folder, or the folder is none (it waits
+ * for ever at a FIFO); its manifest has a record of the wrong kind (see
+ * rocks_log.h). A missing folder is fine.
+ */
 bool rocks_plain(int dirfd, const char *name);
 
 /* Remove a closed database's files and folder. The folder may be missing. */

@@ -5,11 +5,13 @@
 #include "tests/unit/store/lib.h"
 
 #include "store/layout.h"
+#include "store/rocks.h"
 #include "util/io.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 static enum lookup
 look(struct writer *w, const struct id *id, const struct ref *refs, size_t n,
@@ -215,6 +217,34 @@ garbage(const char *dir, const char *suffix)
 		closedir(d);
 }
 
+/* RocksDB 9.10 never ends at a record of this kind in a manifest. */
+static void
+test_plain(void)
+{
+	static const uint8_t records[] = {0xaa, 0xaa, 0xaa, 0xaa, 1, 0, 1, 0xbb,
+		0xaa, 0xaa, 0xaa, 0xaa, 1, 0, 5, 0xbb};
+	char dir[LIB_PATH], path[LIB_PATH];
+	int fd;
+
+	lib_path(dir, check_scratch(), "plain");
+	CHECK(mkdir(dir, 0700) == 0);
+	fd = open(check_scratch(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK(rocks_plain(fd, "none"));
+	CHECK(rocks_plain(fd, "plain"));
+	lib_write(dir, "000007.log", span_of(records, sizeof(records)));
+	lib_write(dir, "MANIFEST-000005", span_of(records, 8));
+	CHECK(rocks_plain(fd, "plain"));
+	lib_write(dir, "MANIFEST-000005", span_of(records, sizeof(records)));
+	CHECK(!rocks_plain(fd, "plain"));
+	lib_write(dir, "MANIFEST-000005", span_of(records, 13));
+	CHECK(rocks_plain(fd, "plain"));
+	lib_path(path, dir, "fifo");
+	CHECK(mkfifo(path, 0600) == 0);
+	CHECK(!rocks_plain(fd, "plain"));
+	close(fd);
+}
+
 static void
 test_index(void)
 {
@@ -329,5 +359,5 @@ test_stat(void)
 }
 
 CHECK_MAIN(TEST(test_locality), TEST(test_stored_references),
-	TEST(test_open_to_hits), TEST(test_missing_pack), TEST(test_index),
-	TEST(test_damaged_pack), TEST(test_stat))
+	TEST(test_open_to_hits), TEST(test_missing_pack), TEST(test_plain),
+	TEST(test_index), TEST(test_damaged_pack), TEST(test_stat))
