@@ -96,7 +96,8 @@ end_at(struct run *run, const char *name, struct span path,
 {
 	struct fault at = *f;
 
-	if (strcmp(f->object, name) == 0 && path.n < sizeof(at.object)) {
+	if (strcmp(f->object, name) == 0 && path.n > 0 &&
+		path.n < sizeof(at.object)) {
 		memcpy(at.object, path.p, path.n);
 		at.object[path.n] = '\0';
 	}
