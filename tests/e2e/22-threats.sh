@@ -147,13 +147,14 @@ $(command -v ssh) -G "\$@" >"$SCRATCH/ssh-settings"
 exit 255
 END
 chmod 755 "$SCRATCH/bin/ssh"
+# Of two settings ssh takes the first.
 {
-	cat "$SCRATCH/ssh_config"
+	printf '%s\n' 'Host vaultsource'
 	printf '\t%s\n' 'ForwardAgent yes' 'ForwardX11 yes' \
 		'PermitLocalCommand yes' 'LocalCommand touch x' \
-		'RequestTTY force'
-} | sed 's/StrictHostKeyChecking.*/StrictHostKeyChecking no/' \
-	>"$SCRATCH/ssh_config_open"
+		'RequestTTY force' 'StrictHostKeyChecking no'
+	cat "$SCRATCH/ssh_config"
+} >"$SCRATCH/ssh_config_open"
 PATH=$SCRATCH/bin:$PATH expect_status 1 "$MUNIMENT" pull --source files2 \
 	"vaultsource:$SCRATCH/src" --ssh-config "$SCRATCH/ssh_config_open"
 for setting in 'forwardagent no' 'forwardx11 no' 'clearallforwardings yes' \
