@@ -11,37 +11,26 @@
 #include "keys/digest.h"
 #include "store/immut.h"
 #include "store/layout.h"
+#include "store/packs.h"
 #include "store/trouble.h"
 #include "util/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 static int
 check_pack(
 	struct writer *w, uint32_t ordinal, struct root *root, struct fault *f)
 {
 	const struct writer_pack *p = state_pack(&w->state, ordinal);
-	char name[LAYOUT_NAME];
-	struct stat sb;
 
 	if (!p) {
 		(void)fault_set(f, FAULT_INTERNAL, LAYOUT_MANIFESTS,
 			"pack %u is not sealed", ordinal);
 		return -EINVAL;
 	}
-	layout_pack(name, &p->root);
-	if (fstatat(writer_dirfd(w), name, &sb, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno == ENOENT)
-			return fault_set(f, FAULT_PACK_MISSING, name, NULL);
-		return trouble_io(f, -errno, name, "looking at");
-	}
-	if (!S_ISREG(sb.st_mode))
-		return fault_set(f, FAULT_PACK_DAMAGED, name,
-			"it is not a regular file");
 	*root = p->root;
-	return 0;
+	return packs_look(writer_dirfd(w), root, f);
 }
 
 static int

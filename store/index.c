@@ -8,6 +8,7 @@
 #include "util/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,14 +60,22 @@ open_new(struct index *ix, const char *path, struct fault *f)
 	return 0;
 }
 
+/* Behind a link may be what is not ours, and databases are removed and made
+ * below. */
 static int
 make_cache_folder(int storefd, struct fault *f)
 {
+	_cleanup_close_ int fd = -1;
 	int err = io_mkdirat(storefd, LAYOUT_CACHE, 0700);
 
 	if (err < 0 && err != -EEXIST)
 		return fault_errno(f, FAULT_INDEX_DAMAGED, err, LAYOUT_CACHE,
 			"the folder cannot be made");
+	fd = io_openat(
+		storefd, LAYOUT_CACHE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fault_errno(f, FAULT_INDEX_DAMAGED, fd, LAYOUT_CACHE,
+			"it is not a folder of the store");
 	return 0;
 }
 

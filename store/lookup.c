@@ -120,8 +120,19 @@ writer_lookup(struct writer *w, uint32_t compartment, const struct id *id,
 	return LOOKUP_HIT;
 }
 
+/* Looked at once: a pull asks for each entry that it has in memory. */
+static bool
+is_gone(const struct writer *w, struct writer_pack *p)
+{
+	if (!p->seen)
+		p->gone = packs_look(writer_dirfd(w), &p->root, NULL) < 0;
+	p->seen = true;
+	return p->gone;
+}
+
 bool
 writer_open_to_hits(const struct writer *w, uint32_t ordinal)
 {
-	return state_open_to_hits(&w->state, ordinal);
+	return state_open_to_hits(&w->state, ordinal) &&
+	       !is_gone(w, state_pack(&w->state, ordinal));
 }

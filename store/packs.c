@@ -217,6 +217,28 @@ load_header(struct packs_file *p, uint32_t ordinal, struct fault *f)
 }
 
 int
+packs_look(int storefd, const struct root *root, struct fault *f)
+{
+	char name[LAYOUT_NAME];
+	struct stat sb;
+	uint64_t at;
+
+	layout_pack(name, root);
+	if (fstatat(storefd, name, &sb, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT)
+			return fault_set(f, FAULT_PACK_MISSING, name, NULL);
+		return trouble_io(f, -errno, name, "looking at");
+	}
+	if (!S_ISREG(sb.st_mode))
+		return fault_set(f, FAULT_PACK_DAMAGED, name,
+			"it is not a regular file");
+	if (pack_tail_at((uint64_t)sb.st_size, &at) != 0)
+		return fault_set(f, FAULT_PACK_DAMAGED, name,
+			"its size is that of no pack");
+	return 0;
+}
+
+int
 packs_open(int storefd, const struct store_id *store, uint32_t ordinal,
 	const struct root *root, struct packs_file **ret, struct fault *f)
 {

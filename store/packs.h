@@ -21,6 +21,13 @@
 struct packs_file;
 
 /*
+ * Is packs/RR/ROOT there, a regular file of a size that a pack can have?
+ * Nothing is read. Faults: pack-missing, pack-damaged, io.
+ */
+must_check int packs_look(
+	int storefd, const struct root *root, struct fault *f);
+
+/*
  * Open packs/RR/ROOT, compute its root from the leaf hashes it carries, check
  * and read its header: store and ordinal must be as expected (ordinal 0: any).
  * Faults: pack-missing, pack-damaged, pack-foreign, io.

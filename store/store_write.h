@@ -101,7 +101,8 @@ enum lookup {
 must_check int writer_lookup(struct writer *w, uint32_t compartment,
 	const struct id *id, struct span rows, struct addr *ret);
 
-/* Is this pack open to hits? */
+/* Is this pack open to hits, and its file there as far as its size tells? What
+ * was in one that is gone is read and stored anew. */
 bool writer_open_to_hits(const struct writer *w, uint32_t ordinal);
 
 /* Look-ups asked of the index and answered by the locality cache, for tests

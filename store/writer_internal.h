@@ -18,6 +18,8 @@ struct writer_pack {
 	uint32_t compartment;
 	bool sealed;   /* else nothing here counts */
 	bool listed;   /* by a live snapshot's manifest */
+	bool seen;     /* its file was looked at since */
+	bool gone;     /* and is not there, or was cut */
 	uint64_t pull; /* that wrote it */
 	uint64_t leaf; /* number of its leaf */
 };
