@@ -183,6 +183,23 @@ read_request(struct request *q, int argc, char **argv, struct fault *f)
 	return options_store(&q->store, f);
 }
 
+/*
+ * RocksDB ends the process when it lacks memory or threads, and at some errors
+ * of the disk (store/rocks.c); the reason is on stderr by then.
+ */
+static void
+on_abort(int sig)
+{
+	static const char text[] =
+		"muniment pull: cache: its database gave up, for the reason "
+		"above; packs and ledger are unharmed; mend that, or remove "
+		"cache/, and pull again [index-damaged]\n";
+
+	(void)sig;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(STATUS_FAILED);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -202,6 +219,7 @@ main(int argc, char **argv)
 		/* An agent or a terminal that has gone is an error of
 		 * write(2). */
 		signal(SIGPIPE, SIG_IGN);
+		signal(SIGABRT, on_abort);
 		r = pull(&q, &f);
 	}
 	option_list_free(&q.excludes);

@@ -3,10 +3,11 @@
 # Goal: a pull that is killed or stopped in the middle leaves earlier
 # snapshots as they were; the next one sweeps what lay open, does not store
 # again what was sealed, and is whole. A restore that is stopped says so. A
-# terminal that goes away stops both, unless they were started to outlive it.
+# terminal that goes away stops both, unless they were started to outlive it. A
+# database that ends the process is told of by name.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
-need setsid
+need setsid strace
 
 new_store
 small_tree "$SCRATCH/src"
@@ -106,3 +107,22 @@ same "$SCRATCH/src.txt" "$SCRATCH/out1.txt"
 pull files1 "$SCRATCH/src"
 equal root "$(field root)" "$root"
 expect_status 0 "$MUNIMENT" verify --read-data
+
+say a pull whose database gives up
+gave_up=0
+for n in 1 2 3 4 5 6; do
+	_status=0
+	strace -f -q -o "$SCRATCH/calls" -e trace=clone3 \
+		-e "inject=clone3:error=EAGAIN:when=$n" "$MUNIMENT" pull \
+		--source files1 "$SCRATCH/src" >"$OUT" 2>"$ERR" || _status=$?
+	grep -q INJECTED "$SCRATCH/calls" || break
+	[ $_status -eq 0 ] || equal "lines that are its own ($n)" \
+		"$(grep -c '^muniment pull: .*\[[a-z-]*\]$' "$ERR")" 1
+	! grep -q 'its database gave up.*\[index-damaged\]$' "$ERR" ||
+		gave_up=$((gave_up + 1))
+	equal status $_status 1
+	expect_status 0 "$MUNIMENT" verify
+done
+[ $gave_up -gt 0 ] || fail 'a database without threads was not met'
+pull files1 "$SCRATCH/src"
+equal root "$(field root)" "$root"

@@ -71,8 +71,7 @@ STICKY = {
     "ENOMEM": "alloc",
     "EAGAIN": "spawn",
 }
-# Of the kernel, by strace; once and from the n-th on. Not fstatfs: RocksDB
-# asserts that it cannot fail on an open file.
+# Of the kernel, by strace; once and from the n-th on.
 TRACED = {
     "strace-init": {
         "EIO": "openat write fsync renameat2 mkdirat unlinkat getdents64 "
@@ -82,9 +81,10 @@ TRACED = {
     "strace-pull": {
         "EIO": "openat pread64 write pwrite64 fsync fdatasync ftruncate rename "
                "renameat2 unlink unlinkat mkdir mkdirat fchmod getdents64 "
-               "flock ioctl newfstatat",
+               "flock ioctl newfstatat fstatfs sync_file_range",
         "ENOSPC": "openat write pwrite64 fsync fdatasync rename renameat2 "
                   "mkdir mkdirat",
+        "EAGAIN": "clone3",
     },
     "strace-agent": {
         "EIO": "openat statx newfstatat getdents64 pread64 read write lseek "
@@ -338,8 +338,11 @@ class Place:
         return head, snapshots
 
     def one_error(self, ran, verb):
-        """The name of the error that the one line on stderr ends in."""
+        """The name of the error that the one line on stderr ends in. When
+        RocksDB ends the process, it says so first."""
         lines = ran.err.decode(errors="replace").splitlines()
+        if lines and "its database gave up" in lines[-1]:
+            lines = lines[-1:]
         if not lines and self.mute:
             return None
         named = re.fullmatch(rf"muniment {verb}: .+ \[([a-z-]+)\]",
