@@ -50,9 +50,9 @@ X(PASSPHRASE_MISSING, "passphrase-missing", ENOKEY, \
 X(MEMORY_LOCK, "memory-lock", EPERM, \
 	"a warning, nothing failed; raise the limit of locked memory (ulimit -l)") \
 X(PACK_DAMAGED, "pack-damaged", EBADMSG, \
-	"other packs are unharmed; run verify and restore it from a copy") \
+	"other packs are unharmed; restore it from a copy, or move it away and pull") \
 X(PACK_MISSING, "pack-missing", ENODATA, \
-	"other packs are unharmed; put the file back from a copy") \
+	"other packs are unharmed; put the file back from a copy, or pull") \
 X(PACK_FOREIGN, "pack-foreign", EXDEV, \
 	"it was not read; move the file out of this store") \
 X(MANIFEST_DAMAGED, "manifest-damaged", EBADMSG, \
