@@ -129,6 +129,16 @@ names_ascend(struct dir *d, const struct batch *b, struct fault *f)
 	return 0;
 }
 
+/* What could not be examined is left out: its directory is not whole then. */
+static bool
+all_examined(const struct batch *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		if ((b->entry[i].l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
+			return false;
+	return true;
+}
+
 static int
 take_batch(struct tree *t, struct span payload, struct fault *f)
 {
@@ -159,7 +169,8 @@ take_batch(struct tree *t, struct span payload, struct fault *f)
 	if (d != NULL) {
 		d->listed++;
 		d->last = (w.flags & WIRE_BATCH_LAST) != 0;
-		d->unread = d->unread || (w.flags & WIRE_BATCH_UNREAD) != 0;
+		d->unread = d->unread || (w.flags & WIRE_BATCH_UNREAD) != 0 ||
+			    !all_examined(b);
 		r = names_ascend(d, b, f);
 	}
 	if (t->serving == NULL)

@@ -60,7 +60,7 @@ struct dir {
 	uint32_t listed;  /* batches that have come */
 	uint32_t settled; /* batches that are stored */
 	bool last;	  /* the last batch has come */
-	bool unread;
+	bool unread;	  /* something that it has is left out */
 	uint8_t last_name[LIMIT_NAME];
 	size_t last_name_n;
 };

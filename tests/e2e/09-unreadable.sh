@@ -3,8 +3,9 @@
 # Goal: what the source will not let be read makes the pull end with
 # status 3, everything else stored; the snapshot says which files, a log
 # does not; a restore leaves no empty file in their place and says so; what
-# broke off in the middle comes back so far, by name, and never passes for
-# whole; once all can be read, the next pull is complete.
+# broke off in the middle, and a directory of which something could not be
+# examined, come back so far, by name, and never pass for whole; once all can
+# be read, the next pull is complete.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
@@ -92,6 +93,54 @@ expect_status 0 "$MUNIMENT" ls --problems files1@latest
 equal problems "$(wc -l <"$OUT")" 0
 expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out2"
 diff -r "$SCRATCH/src" "$SCRATCH/out2"
+
+say what may be listed and not examined: the directory above it is not whole
+mkdir -p "$SCRATCH/files/list-only" "$SCRATCH/files/open"
+echo wages >"$SCRATCH/files/list-only/payroll.db"
+echo public >"$SCRATCH/files/open/notice"
+chmod 744 "$SCRATCH/files/list-only"
+pull_in_part() {
+	expect_status 3 "$MUNIMENT" pull --json --source files2 \
+		"$SCRATCH/files" --agent "$SCRATCH/agent"
+	equal problems "$(field problems)" 1
+}
+pull_in_part
+root=$(field root)
+sleep 3 # what is as young as that is looked at again
+pull_in_part
+equal root "$(field root)" "$root"
+pull_in_part
+equal root "$(field root)" "$root"
+equal 'bytes read of what did not change' "$(field bytes_read)" 0
+expect_status 0 "$MUNIMENT" ls --problems files2@latest
+expect_stdout '^list-only/payroll.db: it could not be examined: Permission denied$'
+expect_status 0 "$MUNIMENT" ls files2@latest
+expect_stdout '^drwxr--r--! .* list-only$'
+expect_stdout '^drwxr-xr-x  .* open$'
+expect_status 0 "$MUNIMENT" verify --read-data
+expect_status 3 "$MUNIMENT" restore files2@latest --target "$SCRATCH/out4"
+expect_stderr '^list-only: .*\[source-unreadable\]$'
+expect_stderr '1 the source could not read, of which 1 are there in part.*\[restore-incomplete\]$'
+mounted "$SCRATCH/mnt"
+! ls "$SCRATCH/mnt/files2/latest/list-only" 2>/dev/null ||
+	fail 'a directory that lacks an entry looks whole'
+umount "$SCRATCH/mnt"
+
+say the top of all is told of too
+chmod 744 "$SCRATCH/files"
+expect_status 3 "$MUNIMENT" pull --json --source files2 "$SCRATCH/files" \
+	--agent "$SCRATCH/agent"
+expect_status 3 "$MUNIMENT" restore files2@latest --target "$SCRATCH/out5"
+expect_stderr '^\.: .*\[source-unreadable\]$'
+
+say once it can be examined
+chmod 755 "$SCRATCH/files" "$SCRATCH/files/list-only"
+pull files2 "$SCRATCH/files" --agent "$SCRATCH/agent"
+equal complete "$(field complete)" true
+expect_status 0 "$MUNIMENT" ls files2@latest
+expect_stdout '^drwxr-xr-x  .* list-only$'
+expect_status 0 "$MUNIMENT" restore files2@latest --target "$SCRATCH/out6"
+diff -r "$SCRATCH/files" "$SCRATCH/out6"
 
 say what breaks off in the middle: a damaged store is the dying disk
 vault=$MUNIMENT_STORE

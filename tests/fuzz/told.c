@@ -136,6 +136,8 @@ take_batch(struct span payload)
 	batch[batches++] = (struct batch){entries, b.n};
 	r = rcur_init(b.entries);
 	while (wire_batch_next(&r, &l)) {
+		if (l.flags & WIRE_ENTRY_UNEXAMINED)
+			d->e.flags |= DIRENT_UNREAD;
 		must(d->last_name.n == 0 || ascends(d->last_name, l.name));
 		d->last_name = l.name;
 		take_listing(&l, d->path);

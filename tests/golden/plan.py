@@ -356,6 +356,8 @@ def flags_of(inode):
     flags |= CHANGED if inode.changed else 0
     flags |= UNREAD if reason in (NOT_OPENED, NOT_READ, DIRECTORY_CUT,
                                   NO_TARGET) else 0
+    if any(below.unexamined for below in inode.below):
+        flags |= UNREAD
     if inode.kind == DIRECTORY and not inode.listing_flags & FOLLOWS:
         flags |= NOT_ENTERED
     return flags

@@ -40,6 +40,9 @@ def _check_fields(entry, said, names):
          and entry["major number"] in (None, fields["major"])
          and entry["minor number"] in (None, fields["minor"]),
          f"{what}: not as listed")
+    need(entry.kind != "directory"
+         or entry.flag("could not be read") == said.in_part,
+         f"{what}: whether all of it is there")
     need([names.get((kind, entry[who]), b"") for kind, who in OWNER_KINDS]
          == said.names, f"{what}: names of its owners")
     end = said.file.end if said.file else None

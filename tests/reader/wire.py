@@ -132,6 +132,13 @@ class Batch:
     def last(self):
         return self.flags & LAST != 0
 
+    @property
+    def in_part(self):
+        """Whether its directory is not read to its end, or lists what could
+        not be examined."""
+        return self.flags & CUT != 0 or any(
+            e["flags"] & UNEXAMINED for e in self.entries)
+
     def below(self):
         """The directories whose batches follow."""
         return [(self.number, i) for i, e in enumerate(self.entries)
@@ -169,6 +176,7 @@ class Listed:
         self.attributes = talk.attributes.get(key)
         self.target = talk.targets.get(key)
         self.problem = any(place == key for place, _, _ in talk.problems)
+        self.in_part = key in talk.in_part
 
 
 class Order:
@@ -209,6 +217,7 @@ class Talk:
         self.credit, self.spent = 0, 0
         self.batches, self.owners, self.problems = [], {}, []
         self.attributes, self.targets, self.wanted = {}, {}, {}
+        self.in_part = set()            # directories
         self.done, self.stopped, self.order = False, False, Order()
         said = list(frames(vault, VAULT))
         need([n for n, _, _ in said[:2]] == ["HELLO", "START"],
@@ -281,6 +290,8 @@ class Talk:
     def _agent_batch(self, _, cursor):
         self.batches.append(Batch(cursor, self.batches))
         self.order.batch(self.batches[-1])
+        if self.batches[-1].in_part:
+            self.in_part.add((self.batches[-1].parent, self.batches[-1].index))
 
     def _place(self, values, want=0):
         """The entry that a frame is about; it must have been asked for."""
