@@ -42,6 +42,7 @@ struct remember {
 	uint32_t today;
 	struct pending *pending;
 	struct buf scratch;
+	struct buf way;	  /* the hashes from the root to the last place */
 	size_t collected; /* bytes that the writer holds for us */
 };
 
@@ -100,20 +101,26 @@ remember_place_below(struct remember_place *p, const struct remember *r,
 	stat_component_hash(p->hash, r->keys, parent->hash, name);
 }
 
-/* The hashes from the root down to a place, in scratch memory. */
+/*
+ * The hashes from the root down to a place, in r->way. A hash covers all above
+ * it: from where it is that of the last place on, so is the rest of the way.
+ * Without that a deep tree would be gone up again from each directory.
+ */
 static int
-chain(struct remember *r, const struct remember_place *place)
+find_way(struct remember *r, const struct remember_place *place)
 {
 	const struct remember_place *p;
-	size_t at = (size_t)place->depth * STATREC_HASH;
+	size_t at = (size_t)place->depth * STATREC_HASH, known = r->way.n;
 
-	buf_clear(&r->scratch);
-	if (buf_reserve(&r->scratch, at) != 0)
+	if (at > known && buf_reserve(&r->way, at - known) != 0)
 		return -ENOMEM;
-	r->scratch.n = at;
+	r->way.n = at;
 	for (p = place; p->parent != NULL; p = p->parent) {
 		at -= STATREC_HASH;
-		memcpy(r->scratch.p + at, p->hash, STATREC_HASH);
+		if (at < known &&
+			memcmp(r->way.p + at, p->hash, STATREC_HASH) == 0)
+			break;
+		memcpy(r->way.p + at, p->hash, STATREC_HASH);
 	}
 	return 0;
 }
@@ -124,9 +131,9 @@ components(struct memory *m, const struct remember_place *place)
 	struct span whole;
 	uint8_t deep[STATREC_DEEP];
 
-	if (chain(m->r, place) != 0)
+	if (find_way(m->r, place) != 0)
 		return -ENOMEM;
-	whole = buf_span(&m->r->scratch);
+	whole = buf_span(&m->r->way);
 	m->place.path = place->path;
 	memcpy(m->place.source, m->r->source, STATREC_HASH);
 	m->place.deep = place->depth > STATREC_COMPONENTS_MAX;
@@ -628,6 +635,7 @@ remember_close(struct remember *r)
 	}
 	secmem_free(r->keys);
 	buf_free(&r->scratch);
+	buf_free(&r->way);
 	mem_free(r);
 }
 
