@@ -4,6 +4,7 @@
 told and never waited for, and nothing is sent beyond the credit."""
 
 import os
+import time
 
 import peer
 from peer import ATTRS, CONTENT
@@ -72,6 +73,23 @@ class Content(Test):
             self.assertEqual(e.content(), f.read())
         self.assertEqual(e.end[2], os.stat(path).st_mtime_ns)
 
+    def test_changed_and_set_back(self):
+        """Nor does it pass for unchanged when its time is set back."""
+        path = self.write("file", b"a" * 300 * KIB)
+        times = os.stat(path)
+        time.sleep(0.05)        # a kernel's clock may stand still for 10 ms
+
+        def change():
+            with open(path, "r+b") as f:
+                f.write(b"b")
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+        e = self.one("file", kind=self.later(change, 70),
+                     window=64 * KIB + 16)
+        self.assertEqual((e.restarts, e.end[0]), (1, 0))
+        self.assertEqual(e.content()[:2], b"ba")
+        self.assertEqual(e.end[2], times.st_mtime_ns)
+
     def test_shrinking(self):
         path = self.write("file", bytes(MIB))
         sizes = iter((200 * KIB, 100 * KIB))
@@ -135,6 +153,30 @@ class Content(Test):
             os.link(other, path)
 
         self.assertEqual(self.replaced(change), [(1, 116)])
+
+    def test_attributes_of_another(self):
+        """Nor the attributes of what has taken its name."""
+        for kind, make in (("file", self.write), ("folder", os.mkdir)):
+            other = self.path("other " + kind)
+            make(self.path(kind))
+            make(other)
+            try:
+                os.setxattr(other, "user.a", b"not of this one")
+            except OSError:
+                self.skipTest("no extended attributes here")
+
+        class Pull(peer.Pull):
+            def on_batch(pull, number):
+                if number == 1:
+                    for kind in ("file", "folder"):
+                        os.rename(self.path("other " + kind),
+                                  self.path(kind))
+
+        found = self.pull(kind=Pull, wants=ATTRS).entries()
+        for kind in ("file", "folder"):
+            e = found[os.fsencode(self.path(kind))]
+            self.assertEqual(e.attrs, {})
+            self.assertIn((3, 116), e.problems)
 
     def test_not_opened(self):
         """FIFOs, sockets and the like have no content to ask for."""
