@@ -13,10 +13,13 @@
 #include "util/mem.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #define COMPARTMENT 1u /* until compartments can be made */
 #define DAY (24 * 60 * 60)
+/* How long a signal that ended the agent may still be on its way to us. */
+#define SIGNAL_MS 500
 
 struct run {
 	const struct pull_opts *o;
@@ -278,6 +281,29 @@ source_failed(const struct fault *f)
 	       f->code == FAULT_SSH_FAILED;
 }
 
+/* A signal to a whole group of processes ends agent or ssh too, and that may
+ * be noticed first: it is an interruption all the same. */
+static bool
+interrupted(const struct run *u, const struct fault *f)
+{
+	if (f->code != FAULT_AGENT_DIED && f->code != FAULT_SSH_FAILED)
+		return false;
+	if (u->transport.killed && !*u->o->stop)
+		(void)poll(NULL, 0, SIGNAL_MS);
+	return *u->o->stop;
+}
+
+/* Whether the agent went away may be told better by how it ended. */
+static int
+disconnect(struct run *u, int r, struct fault *f)
+{
+	transport_end(&u->transport, r != 0, f);
+	if (r == 0 || !interrupted(u, f))
+		return r;
+	*f = (struct fault){0};
+	return fault_set(f, FAULT_INTERRUPTED, "pull", "by a signal");
+}
+
 static int
 run(struct run *u, struct pull_result *ret, struct fault *f)
 {
@@ -316,7 +342,7 @@ pull_run(const struct pull_opts *o, struct pull_result *ret, struct fault *f)
 	if (r == 0)
 		r = run(&u, ret, f);
 	if (u.connected)
-		transport_end(&u.transport, r != 0, f);
+		r = disconnect(&u, r, f);
 	peer_free(&u.peer);
 	tree_free(&u.tree);
 	remember_close(u.remember);

@@ -215,6 +215,8 @@ explain_ssh(struct transport *t, int status, struct fault *f)
 
 	(void)hear(t);
 	last = last_line(t);
+	/* ssh ends with its own 255 after a signal too. */
+	t->killed = WIFSIGNALED(status) || WEXITSTATUS(status) == 255;
 	if (strstr(t->said, "Host key verification failed") != NULL)
 		fault_set(&told, FAULT_HOST_KEY_UNKNOWN, "ssh", "%s", last);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
@@ -238,14 +240,14 @@ explain_local(struct transport *t, struct fault *f)
 
 	if (t->nsaid > 0)
 		fault_set(&told, FAULT_AGENT_DIED, "agent", "%s", last_line(t));
-	else if (ended && child_wait(&t->child, &status) == 0 &&
-		 WIFSIGNALED(status))
+	else if (ended && child_wait(&t->child, &status) == 0)
+		t->killed = WIFSIGNALED(status);
+	if (t->killed)
 		fault_set(&told, FAULT_AGENT_DIED, "agent",
 			"it was ended by signal %d (%s)", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
-	else
-		return;
-	*f = told;
+	if (told.code != FAULT_NONE)
+		*f = told;
 }
 
 static void

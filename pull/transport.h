@@ -19,6 +19,7 @@ struct transport {
 	int in;		/* from the agent */
 	int out;	/* to it; the same as in for a local one */
 	int err;	/* messages of ssh, or of a local agent */
+	bool killed;	/* a signal ended the child, or may have ended ssh */
 	char said[512]; /* the end of them */
 	size_t nsaid;
 };

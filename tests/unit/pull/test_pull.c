@@ -72,18 +72,25 @@ make_store(void)
 	secmem_free(k);
 }
 
-static bool
-do_pull(struct pull_result *ret)
+static int
+pull_by(const char *agent, struct pull_result *ret, struct fault *f)
 {
 	const struct pull_opts o = {.store = store,
 		.source = "unit",
 		.location = source,
 		.workers = 2,
 		.stop = &stop,
-		.agent = getenv("MUNIMENT_AGENT")};
+		.agent = agent};
+
+	return pull_run(&o, ret, f);
+}
+
+static bool
+do_pull(struct pull_result *ret)
+{
 	struct fault f = {0};
 
-	return worked(pull_run(&o, ret, &f), &f);
+	return worked(pull_by(getenv("MUNIMENT_AGENT"), ret, &f), &f);
 }
 
 /* ---- a source ---- */
@@ -412,6 +419,49 @@ lost_memory_costs_time_only(void)
 	CHECK_EQ(b.stored, 0);
 }
 
+/* ---- an agent that is ended ---- */
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	atomic_store(&stop, true);
+}
+
+/* A pull by an agent that is a script. */
+static enum fault_code
+pull_by_script(const char *text)
+{
+	struct pull_result r;
+	struct fault f = {0};
+	char path[1024];
+	FILE *script;
+
+	snprintf(path, sizeof(path), "%s/agent", scratch);
+	script = fopen(path, "w");
+	if (!CHECK(script != NULL))
+		return 0;
+	fprintf(script, "#!/bin/sh\n%s\n", text);
+	fclose(script);
+	CHECK_EQ(chmod(path, 0700), 0);
+	CHECK(pull_by(path, &r, &f) < 0);
+	return f.code;
+}
+
+/* A signal to the whole group, as from systemd, may end the agent before we
+ * have it: it is the same interruption. */
+static void
+signal_to_all_is_an_interruption(void)
+{
+	signal(SIGTERM, on_signal);
+	CHECK_EQ(pull_by_script("{ sleep 0.05; kill -TERM $PPID; } "
+				"</dev/null >/dev/null 2>&1 &\n"
+				"kill -TERM $$"),
+		FAULT_INTERRUPTED);
+	CHECK(atomic_exchange(&stop, false));
+	CHECK_EQ(pull_by_script("kill -TERM $$"), FAULT_AGENT_DIED);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -422,6 +472,7 @@ main(int argc, char **argv)
 		TEST(manifest_shrinks_with_the_tree),
 		TEST(large_directory_costs_what_changed),
 		TEST(lost_memory_costs_time_only),
+		TEST(signal_to_all_is_an_interruption),
 	};
 
 	const char *tmp = getenv("TMPDIR");
