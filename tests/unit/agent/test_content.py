@@ -4,11 +4,12 @@
 told and never waited for, and nothing is sent beyond the credit."""
 
 import os
+import subprocess
 import time
 
 import peer
 from peer import ATTRS, CONTENT
-from scratch import TRACED, Test, main, need_tool
+from scratch import TRACED, Test, main, need_root, need_tool
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -177,6 +178,40 @@ class Content(Test):
             e = found[os.fsencode(self.path(kind))]
             self.assertEqual(e.attrs, {})
             self.assertIn((3, 116), e.problems)
+
+    @need_root
+    def test_attributes_of_another_device(self):
+        """Nor of what has the same inode number on what is mounted there
+        meanwhile: file systems in memory begin their numbers alike."""
+        mount = """import os, subprocess
+subprocess.run(["mount", "-t", "tmpfs", "none", {0!r}], check=True)
+os.setxattr({0!r}, "trusted.a", {1!r})
+print(os.stat({0!r}).st_ino)"""
+        path = self.path("folder")
+        os.mkdir(path)
+
+        def run(*words, value):
+            return subprocess.run(
+                [*words, "/usr/bin/python3", "-c", mount.format(path, value)],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+        if run("unshare", "-m", value=b"1").returncode != 0:
+            self.skipTest("cannot mount")
+
+        class Pull(peer.Pull):
+            def on_batch(pull, number):
+                if number == 1:
+                    pull.ino = run("nsenter", "-m", "-t",
+                                   str(pull.agent.child.pid),
+                                   value=b"not of this one").stdout
+
+        pull = self.pull(kind=Pull, wants=ATTRS, options=peer.CROSS, command=[
+            "unshare", "-m", "sh", "-c",
+            "mount -t tmpfs none %s && exec \"$0\"" % path])
+        e = pull.entries()[os.fsencode(path)]
+        self.assertEqual(int(pull.ino), e.ino)
+        self.assertEqual(e.attrs, {})
+        self.assertIn((3, 116), e.problems)
 
     def test_not_opened(self):
         """FIFOs, sockets and the like have no content to ask for."""
