@@ -4,19 +4,28 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
+
+/* One signal may come twice: from a shell and from the kernel, or to the
+ * process and to its group. */
+#define ONE_SIGNAL 1 /* second */
 
 static atomic_bool stop;
+static struct timespec first; /* when it was set */
 
-/*
- * The second one finds the default and ends the process; but a terminal that
- * goes away may say so twice, by its shell and by the kernel.
- */
 static void
 on_signal(int sig)
 {
-	atomic_store(&stop, true);
-	if (sig != SIGHUP)
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!atomic_load(&stop))
+		first = now;
+	else if (now.tv_sec - first.tv_sec > ONE_SIGNAL) {
 		signal(sig, SIG_DFL);
+		raise(sig);
+	}
+	atomic_store(&stop, true);
 }
 
 const atomic_bool *

@@ -8,7 +8,7 @@
 
 /*
  * From here on SIGINT, SIGTERM and SIGHUP set what is returned, which lives as
- * long as the process. The second SIGINT or SIGTERM ends the process.
+ * long as the process. Another one, a while later, ends the process.
  */
 const atomic_bool *stop_watch(void);
 

@@ -39,6 +39,8 @@ broken_off() {
 	_pull=$(pgrep -f -x "[^ ]*muniment-pull.*$SCRATCH/large.*" |
 		head -n 1)
 	kill -"$1" "$_pull"
+	# timeout(1) sends it to the process and to its group.
+	kill -"$1" "$_pull" 2>/dev/null || :
 	_status=0
 	wait "$_job" || _status=$?
 }
