@@ -40,6 +40,7 @@ broken_off() {
 		head -n 1)
 	kill -"$1" "$_pull"
 	# timeout(1) sends it to the process and to its group.
+	sleep 0.01
 	kill -"$1" "$_pull" 2>/dev/null || :
 	_status=0
 	wait "$_job" || _status=$?
