@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "format/keyblob.h"
@@ -15,8 +15,16 @@
 #include "util/io.h"
 #include "util/mem.h"
 
-/* Blobs that one passphrase is tried on: each costs an Argon2id. */
-#define BLOBS_MAX 64U
+/* Recipients of the ledger that one passphrase is tried on: each costs an
+ * Argon2id. */
+#define RECIPIENTS_MAX 64U
+/*
+ * Copies in keys/ are signed by nobody. What they may cost together, in bytes
+ * times passes, is what the format lets one recipient cost: some ten seconds.
+ */
+#define COPIES_MAX 1024U
+#define COPIES_WORK                                                            \
+	((uint64_t)KEYBLOB_ARGON_MEMORY_MAX * KEYBLOB_ARGON_PASSES_MAX)
 /* Epochs held at once: what half of the arena has room for. */
 #define EPOCHS_MAX 1024U
 #define COMPARTMENTS_MAX KEYBLOB_COMPARTMENTS_MAX
@@ -49,60 +57,77 @@ unlock_free(struct access *a)
 
 /* ---- the recipient ---- */
 
-/* Blobs tried so far, and how it went. */
+/* What was tried so far, and how it went. */
 struct trial {
 	struct store *st;
 	struct span passphrase;
 	struct recipient *r; /* secmem */
 	bool opened;
-	bool wrong; /* one was whole and did not open */
-	uint32_t n;
-	struct root tried[BLOBS_MAX];
+	bool wrong;	     /* one was whole and did not open */
+	bool left_out;	     /* there are more than may be tried */
+	struct buf tried;    /* blobs of the ledger, one behind the other */
 	struct fault damage; /* the first blob that was not whole */
 };
 
-static bool
-already_tried(struct trial *t, struct span blob)
-{
-	struct root hash;
+/* A copy in keys/ that is not in the ledger. */
+struct copy {
+	uint64_t work; /* bytes times passes */
+	uint8_t blob[KEYBLOB_RECIPIENT_SIZE];
+};
 
-	digest_blake2b(hash.b, sizeof(hash.b), &blob, 1);
-	for (uint32_t i = 0; i < t->n; i++) {
-		if (root_equal(&t->tried[i], &hash))
+struct copies {
+	uint32_t n;
+	struct copy v[COPIES_MAX];
+};
+
+static int
+hand_on(struct fault *f, const struct fault *why)
+{
+	if (f && f->code == FAULT_NONE)
+		*f = *why;
+	return fault_code_errno(why->code);
+}
+
+static bool
+already_tried(const struct trial *t, struct span blob)
+{
+	for (size_t at = 0; at < t->tried.n; at += KEYBLOB_RECIPIENT_SIZE) {
+		if (span_eq(span_of(t->tried.p + at, KEYBLOB_RECIPIENT_SIZE),
+			    blob))
 			return true;
 	}
-	if (t->n == BLOBS_MAX)
-		return true;
-	t->tried[t->n++] = hash;
 	return false;
+}
+
+/* Whether a blob may be tried; what is wrong with it is noted. */
+static bool
+is_ours(struct trial *t, struct span blob, struct keyblob_recipient *ret)
+{
+	if (keyblob_recipient_decode(blob, ret) != 0) {
+		fault_set(&t->damage, FAULT_KEY_DAMAGED, "recipient blob",
+			"it does not decode");
+		return false;
+	}
+	if (!store_id_equal(&ret->store, store_id_peek(t->st))) {
+		fault_set(&t->damage, FAULT_STORE_FOREIGN, "recipient blob",
+			"it belongs to another store");
+		return false;
+	}
+	return true;
 }
 
 /* 0 to go on; a negative errno when trying is over. */
 static int
 try_blob(struct trial *t, struct span blob, struct fault *f)
 {
-	struct keyblob_recipient b;
 	struct fault local = {0};
-	int err;
 
-	if (already_tried(t, blob))
-		return 0;
-	if (keyblob_recipient_decode(blob, &b) == 0 &&
-		!store_id_equal(&b.store, store_id_peek(t->st))) {
-		fault_set(&t->damage, FAULT_STORE_FOREIGN, "recipient blob",
-			"it belongs to another store");
-		return 0;
-	}
-	err = recipient_open(t->r, blob, t->passphrase, &local);
-	if (err == 0) {
+	if (recipient_open(t->r, blob, t->passphrase, &local) == 0) {
 		t->opened = true;
 		return 0;
 	}
-	if (local.code == FAULT_NO_MEMORY) {
-		if (f && f->code == FAULT_NONE)
-			*f = local;
-		return err;
-	}
+	if (local.code == FAULT_NO_MEMORY)
+		return hand_on(f, &local);
 	if (local.code == FAULT_WRONG_PASSPHRASE)
 		t->wrong = true;
 	else if (t->damage.code == FAULT_NONE)
@@ -111,80 +136,152 @@ try_blob(struct trial *t, struct span blob, struct fault *f)
 }
 
 static int
-try_copies(struct trial *t, struct fault *f)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	_cleanup_buf_ struct buf blob = BUF_INIT;
-	struct dirent *d;
-	int fd, err = 0;
-
-	fd = io_openat(store_dirfd(t->st), "keys", O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return 0; /* copies only: the ledger has them too */
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return fault_set(f, FAULT_NO_MEMORY, "keys", NULL);
-	}
-	while (err == 0 && !t->opened && (d = readdir(dir))) {
-		if (strncmp(d->d_name, "recipient-", 10) != 0)
-			continue;
-		buf_clear(&blob);
-		if (io_read_file(dirfd(dir), d->d_name, KEYBLOB_RECIPIENT_SIZE,
-			    &blob) == 0)
-			err = try_blob(t, buf_span(&blob), f);
-	}
-	return err;
-}
-
-static int
 try_leaves(struct trial *t, struct fault *f)
 {
 	_cleanup_buf_ struct buf bytes = BUF_INIT;
+	struct keyblob_recipient r;
 	uint64_t n = UINT64_MAX;
 	struct leaf leaf;
 	int err;
 
-	while (!t->opened) {
+	for (uint32_t i = 0; !t->opened; i++) {
 		err = store_leaf_before(t->st, LEAF_RECIPIENT, n, &n, f);
 		if (err == -ENOENT)
 			return 0;
+		t->left_out = err == 0 && i == RECIPIENTS_MAX;
+		if (t->left_out)
+			return 0;
 		if (err == 0)
 			err = store_leaf(t->st, n, &bytes, &leaf, NULL, f);
-		if (err == 0)
-			err = try_blob(t, leaf.clear, f);
+		if (err < 0)
+			return err;
+		if (!is_ours(t, leaf.clear, &r))
+			continue;
+		if (buf_append(&t->tried, leaf.clear.p, leaf.clear.n) != 0)
+			return fault_set(
+				f, FAULT_NO_MEMORY, "passphrase", NULL);
+		err = try_blob(t, leaf.clear, f);
 		if (err < 0)
 			return err;
 	}
 	return 0;
 }
 
-static int
-open_recipient(struct store *st, struct span passphrase, struct recipient *r,
-	struct fault *f)
+static void
+add_copy(struct trial *t, struct copies *copies, struct span blob)
 {
-	_cleanup_free_ struct trial *t = mem_zalloc(sizeof(*t));
+	struct keyblob_recipient r;
+	struct copy *c;
+
+	if (!is_ours(t, blob, &r) || already_tried(t, blob))
+		return;
+	if (copies->n == COPIES_MAX) {
+		t->left_out = true;
+		return;
+	}
+	c = &copies->v[copies->n++];
+	c->work = r.memory * r.passes;
+	memcpy(c->blob, blob.p, sizeof(c->blob));
+}
+
+/* What cannot be read is passed over: copies only. */
+static int
+find_copies(struct trial *t, struct copies *copies, struct fault *f)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_buf_ struct buf blob = BUF_INIT;
+	struct dirent *d;
+	int fd;
+
+	fd = io_openat(store_dirfd(t->st), "keys", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return fault_set(f, FAULT_NO_MEMORY, "keys", NULL);
+	}
+	while ((d = readdir(dir))) {
+		if (strncmp(d->d_name, "recipient-", 10) != 0)
+			continue;
+		buf_clear(&blob);
+		if (io_read_file(dirfd(dir), d->d_name, KEYBLOB_RECIPIENT_SIZE,
+			    &blob) == 0)
+			add_copy(t, copies, buf_span(&blob));
+	}
+	return 0;
+}
+
+static int
+by_work(const void *a, const void *b)
+{
+	const struct copy *x = a, *y = b;
+
+	return x->work < y->work ? -1 : x->work > y->work;
+}
+
+/* The cheap ones first: a dear one takes no other's turn. */
+static int
+try_copies(struct trial *t, struct fault *f)
+{
+	_cleanup_free_ struct copies *copies = mem_zalloc(sizeof(*copies));
+	uint64_t left = COPIES_WORK;
 	int err;
 
-	if (!t)
+	if (!copies)
 		return fault_set(f, FAULT_NO_MEMORY, "passphrase", NULL);
-	t->st = st;
-	t->passphrase = passphrase;
-	t->r = r;
-	err = try_copies(t, f);
-	if (err == 0 && !t->opened)
-		err = try_leaves(t, f);
-	if (err < 0 || t->opened)
-		return err;
+	err = find_copies(t, copies, f);
+	qsort(copies->v, copies->n, sizeof(copies->v[0]), by_work);
+	for (uint32_t i = 0; err == 0 && !t->opened && i < copies->n; i++) {
+		const struct copy *c = &copies->v[i];
+
+		if (c->work > left) {
+			t->left_out = true;
+			return 0;
+		}
+		left -= c->work;
+		err = try_blob(t, span_of(c->blob, sizeof(c->blob)), f);
+	}
+	return err;
+}
+
+/* Nothing opened. */
+static int
+say_why(const struct trial *t, struct fault *f)
+{
 	if (t->wrong)
 		return fault_set(f, FAULT_WRONG_PASSPHRASE, "passphrase",
-			"it opens no recipient of this store");
+			t->left_out ? "it opens no recipient that was tried; "
+				      "keys/ has more than are tried"
+				    : "it opens no recipient of this store");
+	if (t->left_out)
+		return fault_set(f, FAULT_LIMIT_EXCEEDED, "recipients",
+			"they cost more than is spent on them");
 	if (t->damage.code == FAULT_NONE)
 		return fault_set(f, FAULT_KEY_MISSING, "recipients",
 			"the store names none");
-	if (f && f->code == FAULT_NONE)
-		*f = t->damage;
-	return fault_code_errno(t->damage.code);
+	return hand_on(f, &t->damage);
+}
+
+/*
+ * What the ledger signs comes first, so that no file in keys/ keeps a
+ * recipient from being tried; the copies are for a ledger that has lost its.
+ */
+static int
+open_recipient(struct trial *t, struct fault *f)
+{
+	struct fault lost = {0};
+	int err, lost_err;
+
+	lost_err = try_leaves(t, &lost);
+	if (t->opened)
+		return 0;
+	if (lost.code != FAULT_NO_MEMORY) {
+		err = try_copies(t, f);
+		if (err < 0 || t->opened)
+			return err;
+	}
+	return lost_err == 0 ? say_why(t, f) : hand_on(f, &lost);
 }
 
 /* ---- the epochs ---- */
@@ -308,11 +405,13 @@ unlock_store(struct store *st, struct span passphrase, struct access **ret,
 {
 	_cleanup_secret_ struct recipient *r = secmem_alloc(sizeof(*r));
 	_cleanup_access_ struct access *a = secmem_alloc(sizeof(*a));
+	struct trial t = {.st = st, .passphrase = passphrase, .r = r};
 	int err;
 
 	if (!r || !a)
 		return fault_set(f, FAULT_NO_MEMORY, "passphrase", NULL);
-	err = open_recipient(st, passphrase, r, f);
+	err = open_recipient(&t, f);
+	buf_free(&t.tried);
 	if (err == 0)
 		err = store_pin(st, r->ledger_pk, f);
 	if (err == 0)

@@ -21,14 +21,15 @@
 struct access;
 
 /*
- * Try the passphrase on the copies keys/recipient-*, then on the recipient
- * leaves of the ledger; pin the ledger key that the opened blob names (from
- * then on st believes no other); open all epochs that this recipient can.
- * Each blob tried costs one Argon2id. *ret is the caller's; it does not need
- * st any more. secmem_init was called.
+ * Try the passphrase on the recipient leaves of the ledger, then on the
+ * copies keys/recipient-* that are none of these; pin the ledger key that the
+ * opened blob names (from then on st believes no other); open all epochs that
+ * this recipient can. Each blob tried costs one Argon2id; what copies may cost
+ * is bounded. *ret is the caller's; it does not need st any more. secmem_init
+ * was called.
  *
- * Faults: wrong-passphrase, key-missing, key-damaged, store-foreign, those
- * of store_leaf.
+ * Faults: wrong-passphrase, key-missing, key-damaged, store-foreign,
+ * limit-exceeded, those of store_leaf.
  */
 must_check int unlock_store(struct store *st, struct span passphrase,
 	struct access **ret, struct fault *f);

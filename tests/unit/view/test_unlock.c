@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "keys/digest.h"
 #include "keys/recipient.h"
@@ -80,6 +81,114 @@ opens_with_and_without_copies(void)
 	CHECK_EQ(system(command), 0);
 	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
 	expect(store, "incorrect horse", -EKEYREJECTED, FAULT_WRONG_PASSPHRASE);
+}
+
+/* ---- copies that somebody put into keys/ ---- */
+
+/* Plant a recipient like the store's own one that nothing opens. */
+static void
+plant(const char *store, unsigned int number, uint64_t memory, uint32_t passes)
+{
+	_cleanup_buf_ struct buf own = BUF_INIT, blob = BUF_INIT;
+	struct keyblob_recipient r;
+	char name[64];
+
+	lib_read(check_scratch(), "own", &own);
+	if (!CHECK_EQ(keyblob_recipient_decode(buf_span(&own), &r), 0))
+		return;
+	r.salt[0] ^= (uint8_t)(number & 0xff);
+	r.salt[1] ^= (uint8_t)(number >> 8);
+	r.memory = memory;
+	r.passes = passes;
+	CHECK_EQ(keyblob_recipient_encode(&blob, &r), 0);
+	snprintf(name, sizeof(name), "keys/recipient-%u", number);
+	lib_write(store, name, buf_span(&blob));
+}
+
+/* A store whose recipient is at scratch/own too. */
+static void
+with_own(char store[LIB_PATH])
+{
+	_cleanup_buf_ struct buf own = BUF_INIT;
+
+	made_empty(check_scratch(), store);
+	lib_read(store, "keys/recipient-1", &own);
+	lib_write(check_scratch(), "own", buf_span(&own));
+}
+
+/* The ledger's recipient can no longer be read. */
+static void
+lose_leaf(const char *store)
+{
+	_cleanup_buf_ struct buf leaves = BUF_INIT, own = BUF_INIT;
+	uint8_t *at;
+
+	lib_read(store, "ledger/leaves-00000000", &leaves);
+	lib_read(check_scratch(), "own", &own);
+	at = memmem(leaves.p, leaves.n, own.p, own.n);
+	if (!CHECK(at != NULL))
+		return;
+	at[100] ^= 1;
+	lib_write(store, "ledger/leaves-00000000", buf_span(&leaves));
+}
+
+/* Seconds of processor that a passphrase takes. */
+static double
+seconds(const char *store, const char *passphrase, int err,
+	enum fault_code code)
+{
+	clock_t begin = clock();
+
+	expect(store, passphrase, err, code);
+	return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+static void
+copies_hide_no_recipient(void)
+{
+	char store[LIB_PATH], own[LIB_PATH];
+
+	with_own(store);
+	lib_path(own, store, "keys/recipient-1");
+	for (unsigned int i = 2; i < 102; i++)
+		plant(store, i, KEYBLOB_ARGON_MEMORY_MIN, 1);
+	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
+	CHECK_EQ(unlink(own), 0);
+	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
+	expect(store, "incorrect horse", -EKEYREJECTED, FAULT_WRONG_PASSPHRASE);
+}
+
+static void
+copies_serve_a_ledger_that_lost_its_own(void)
+{
+	char store[LIB_PATH], own[LIB_PATH];
+
+	with_own(store);
+	lib_path(own, store, "keys/recipient-1");
+	lose_leaf(store);
+	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
+	for (unsigned int i = 2; i < 102; i++)
+		plant(store, i, KEYBLOB_ARGON_MEMORY_MIN, 1);
+	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
+	CHECK_EQ(unlink(own), 0);
+	expect(store, MADE_PASSPHRASE, -EBADMSG, FAULT_LEDGER_DAMAGED);
+}
+
+/* Each of the dear ones would take ten seconds and more. */
+static void
+copies_cost_little(void)
+{
+	char store[LIB_PATH];
+
+	with_own(store);
+	plant(store, 2, KEYBLOB_ARGON_MEMORY_MAX, KEYBLOB_ARGON_PASSES_MAX);
+	plant(store, 3, KEYBLOB_ARGON_MEMORY_MAX, KEYBLOB_ARGON_PASSES_MAX);
+	CHECK(seconds(store, MADE_PASSPHRASE, 0, FAULT_NONE) < 5);
+	plant(store, 4, KEYBLOB_ARGON_MEMORY_MIN, 1);
+	CHECK(seconds(store, "incorrect horse", -EKEYREJECTED,
+		      FAULT_WRONG_PASSPHRASE) < 5);
+	lose_leaf(store);
+	CHECK(seconds(store, MADE_PASSPHRASE, 0, FAULT_NONE) < 5);
 }
 
 /* ---- who writes the ledger ---- */
@@ -234,5 +343,6 @@ passphrase_files(void)
 	CHECK_EQ(f.code, FAULT_PASSPHRASE_MISSING);
 }
 
-CHECK_MAIN(TEST(opens_with_and_without_copies), TEST(ledger_of_another_key),
-	TEST(epochs_agree), TEST(passphrase_files))
+CHECK_MAIN(TEST(opens_with_and_without_copies), TEST(copies_hide_no_recipient),
+	TEST(copies_serve_a_ledger_that_lost_its_own), TEST(copies_cost_little),
+	TEST(ledger_of_another_key), TEST(epochs_agree), TEST(passphrase_files))
