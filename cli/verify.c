@@ -16,6 +16,8 @@
 #define CACHE (32U * 1024U * 1024U)
 /* Snapshots that a line names; JSON names all. */
 #define SHOWN 3U
+/* A text with two numbers. */
+#define COUNT_TEXT 128
 
 static void
 clear_line(struct verify *v)
@@ -64,13 +66,42 @@ snapshot_name(const struct verify *v, uint64_t number, char name[SNAPSHOT_NAME])
 		snprintf(name, SNAPSHOT_NAME, "leaf %" PRIu64, number);
 }
 
+/* The disk, the memory or the user's rights failed: it may be whole. */
+static bool
+is_unread(const struct fault *why)
+{
+	return why->code == FAULT_IO || why->code == FAULT_NO_MEMORY ||
+	       why->code == FAULT_STORE_FULL;
+}
+
+/* Where to count it. Of equally grave ones the first gives its name. */
+static struct verify_count *
+weigh(struct verify *v, const struct fault *why, bool needed)
+{
+	enum verify_weight weight = needed ? VERIFY_NEEDED : VERIFY_DAMAGED;
+
+	if (is_unread(why))
+		weight = VERIFY_UNREAD;
+	if (weight > v->weight) {
+		v->weight = weight;
+		v->gravest = why->code;
+	}
+	return weight == VERIFY_UNREAD ? &v->unread : &v->damaged;
+}
+
+static const char *
+word_for(const struct fault *why)
+{
+	return is_unread(why) ? "not read" : "damaged";
+}
+
 static void
 print_finding(const struct verify *v, const struct scrub_finding *d)
 {
 	char text[FAULT_TEXT_SIZE], name[SNAPSHOT_NAME];
 
 	fault_text(&d->fault, text, sizeof(text));
-	printf("%s: %s\n", d->harmless ? "note" : "damaged", text);
+	printf("%s: %s\n", d->harmless ? "note" : word_for(&d->fault), text);
 	for (size_t i = 0; i < d->n && i < SHOWN; i++) {
 		snapshot_name(v, d->snapshots[i], name);
 		printf("  needed by %s\n", name);
@@ -106,7 +137,8 @@ void
 verify_finding(struct verify *v, const struct scrub_finding *d)
 {
 	clear_line(v);
-	v->bad += d->harmless ? 0 : 1;
+	if (!d->harmless)
+		weigh(v, &d->fault, d->n > 0)->objects++;
 	if (v->as_json)
 		collect_finding(v, d);
 	else
@@ -121,10 +153,10 @@ verify_file(struct verify *v, const struct snapshot *s, struct span path,
 	char text[FAULT_TEXT_SIZE];
 
 	clear_line(v);
-	v->files++;
+	weigh(v, why, true)->files++;
 	fault_text(why, text, sizeof(text));
 	if (!v->as_json) {
-		printf("damaged: %s:/", s->name);
+		printf("%s: %s:/", word_for(why), s->name);
 		out_name(stdout, path);
 		printf(": %s\n", text);
 		return;
@@ -164,8 +196,39 @@ print_result(const struct verify *v, const struct scrub_result *r)
 		out_bytes(bytes, v->object_bytes);
 		printf("opened: %" PRIu64 " objects, %s\n", v->objects, bytes);
 	}
-	if (v->bad == 0 && v->files == 0)
+	if (v->weight == VERIFY_WELL)
 		puts("all is well");
+}
+
+/* "2 objects of the store and 1 files are damaged". */
+static void
+tell_count(char dst[COUNT_TEXT], const struct verify_count *n, const char *how)
+{
+	snprintf(dst, COUNT_TEXT,
+		"%" PRIu64 " objects of the store and %" PRIu64 " files %s",
+		n->objects, n->files, how);
+}
+
+/* The line with which a check that found something fails. */
+static void
+say_end(const struct verify *v)
+{
+	char damaged[COUNT_TEXT], unread[COUNT_TEXT];
+	const char *name = fault_name(v->gravest);
+
+	tell_count(damaged, &v->damaged, "are damaged");
+	tell_count(unread, &v->unread, "could not be read");
+	if (v->weight == VERIFY_UNREAD)
+		out_warn("%s, as told above; what was read is unharmed [%s]",
+			unread, name);
+	else if (v->unread.objects == 0 && v->unread.files == 0)
+		out_warn("%s, as told above; what is not named is unharmed "
+			 "[%s]",
+			damaged, name);
+	else
+		out_warn("%s, and %s, as told above; what was read and is not "
+			 "named is unharmed [%s]",
+			damaged, unread, name);
 }
 
 static int
@@ -175,7 +238,7 @@ print_json(struct verify *v, const struct scrub_result *r, struct fault *f)
 
 	json_array_of(j, "findings");
 	json_array_of(j, "files");
-	json_bool(j, "ok", v->bad == 0 && v->files == 0);
+	json_bool(j, "ok", v->weight == VERIFY_WELL);
 	json_number(j, "leaves", r->leaves);
 	json_number(j, "snapshots", r->snapshots);
 	json_number(j, "manifests", r->manifests);
@@ -274,13 +337,10 @@ run(const struct request *q, struct fault *f)
 	json_end(&v.report);
 	if (r < 0)
 		return r;
-	if (v.bad == 0 && v.files == 0)
+	if (v.weight == VERIFY_WELL)
 		return STATUS_DONE;
 	fflush(stdout);
-	out_warn("%" PRIu64 " objects of the store and %" PRIu64
-		 " files are damaged, as told above; what is not named is "
-		 "unharmed",
-		v.bad, v.files);
+	say_end(&v);
 	return STATUS_FAILED;
 }
 

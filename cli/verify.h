@@ -16,17 +16,29 @@
 #include "util/span.h"
 #include "view/session.h"
 
+struct verify_count {
+	uint64_t objects; /* of the store */
+	uint64_t files;	  /* of snapshots */
+};
+
+enum verify_weight {
+	VERIFY_WELL,
+	VERIFY_UNREAD,
+	VERIFY_DAMAGED,
+	VERIFY_NEEDED, /* damage that snapshots show */
+};
+
 struct verify {
 	bool as_json;
 	bool terminal;
 	bool line;
 	const struct snapshot_list *names; /* to tell leaf numbers by name */
-	bool named;
-	struct json report;
-	struct json findings; /* collected under "findings" and "files" */
-	uint64_t bad;	      /* findings that are not harmless */
-	uint64_t files;	      /* that are known to be damaged */
-	uint64_t objects;     /* opened by --read-data */
+	struct json report;		   /* findings are collected in it */
+	struct verify_count damaged;
+	struct verify_count unread; /* perhaps whole */
+	enum verify_weight weight;  /* of the gravest so far, and its name */
+	enum fault_code gravest;
+	uint64_t objects; /* opened by --read-data */
 	uint64_t object_bytes;
 };
 

@@ -6,6 +6,7 @@
 # with a name. (That every byte is covered is for the walls: tests/walls.)
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
+need setpriv
 
 mkdir -p "$SCRATCH/src/folder"
 head -c 300000 /dev/urandom >"$SCRATCH/src/noise"
@@ -33,6 +34,13 @@ put_back() {
 	cp -p "$SCRATCH/whole/$1" "$MUNIMENT_STORE/$1"
 }
 
+# without_rights COMMAND...: as a user for whom modes of files count.
+without_rights() {
+	[ "$(id -u)" -ne 0 ] ||
+		set -- setpriv --bounding-set=-dac_override,-dac_read_search "$@"
+	"$@"
+}
+
 say a mount gives an error, not a wrong byte
 pack=$(cd "$MUNIMENT_STORE" && find packs -type f -size +256k)
 flip "$pack" 100000
@@ -48,6 +56,7 @@ expect_status 1 "$MUNIMENT" verify
 expect_stdout "^damaged: $pack: .*\\[pack-damaged\\]\$"
 equal 'snapshots named' "$(grep -c '^  needed by files1@' "$OUT")" 2
 one_line_error
+expect_stderr '\[pack-damaged\]$'
 
 say verify --read-data names the file, in each snapshot, and no other
 expect_status 1 "$MUNIMENT" verify --read-data
@@ -57,6 +66,27 @@ equal 'files named' "$(grep -c ':/noise: .*damaged' "$OUT")" 2
 	fail 'a sound file is called damaged'
 }
 put_back "$pack"
+
+say what could not be read is not called damaged
+chmod 000 "$MUNIMENT_STORE/$pack"
+expect_status 1 without_rights "$MUNIMENT" verify --read-data
+expect_stdout "^not read: $pack: .*\\[io\\]\$"
+equal 'files named' "$(grep -c '^not read: files1@.*:/noise: ' "$OUT")" 2
+expect_stderr ' could not be read, .*\[io\]$'
+one_line_error
+! grep -q damaged "$OUT" "$ERR" || {
+	_show
+	fail 'a sound store is called damaged'
+}
+echo x >>"$MUNIMENT_STORE/keys/recipient-1"
+expect_status 1 without_rights "$MUNIMENT" verify
+expect_stdout '^damaged: keys/recipient-1: '
+expect_stdout "^not read: $pack: "
+expect_stderr ' 1 objects .* are damaged, and 1 objects .*\[key-damaged\]$'
+put_back keys/recipient-1
+chmod 400 "$MUNIMENT_STORE/$pack"
+put_back "$pack"
+expect_status 0 "$MUNIMENT" verify
 
 say what keeps a store from being read has a name
 for file in store.conf:store-conf-damaged \

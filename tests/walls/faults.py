@@ -613,7 +613,10 @@ class Told(Reading):
 
 
 class Verify(Told):
-    """What could not be read is not damaged."""
+    """What could not be read is not damaged: neither in what a program reads
+    nor in the line that people read."""
+
+    UNREAD = ("io", "no-memory", "store-full")
 
     def judge_failure(self, place, ran, point):
         try:
@@ -621,9 +624,12 @@ class Verify(Told):
         except ValueError:
             place.error_of_store(ran, "verify")
             return
-        for one in found["findings"] + found["files"]:
-            if one["code"] not in ("io", "no-memory", "store-full"):
-                place.wrong(f"a fault is called damage: {ran}")
+        codes = [one["code"] for one in found["findings"] + found["files"]]
+        name = place.one_error(ran, "verify")
+        if name:
+            codes.append(name)
+        if b"are damaged" in ran.err or not set(codes) <= set(self.UNREAD):
+            place.wrong(f"a fault is called damage: {ran}")
 
 
 class Mount(Reading):
