@@ -10,6 +10,18 @@
 #include "restore/inside.h"
 #include "util/io.h"
 
+/* What stat or opendir say of the mountpoint. */
+static int
+bad_point(struct fault *f, int err, const char *name, const char *what)
+{
+	/* As a mount is left that was not unmounted by its own process. */
+	if (err == -ENOTCONN)
+		return fault_set(f, FAULT_MOUNTPOINT_BAD, name,
+			"a mount there has lost its process; end it with "
+			"umount or fusermount3 -u");
+	return fault_errno(f, FAULT_MOUNTPOINT_BAD, err, name, "%s", what);
+}
+
 static int
 check_empty(const char *path, const char *name, struct fault *f)
 {
@@ -17,8 +29,8 @@ check_empty(const char *path, const char *name, struct fault *f)
 	struct dirent *d;
 
 	if (!dir)
-		return fault_errno(f, FAULT_MOUNTPOINT_BAD, -errno, name,
-			"the mountpoint cannot be listed");
+		return bad_point(
+			f, -errno, name, "the mountpoint cannot be listed");
 	while ((d = readdir(dir))) {
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			return fault_set(f, FAULT_MOUNTPOINT_BAD, name,
@@ -48,7 +60,7 @@ point_check(
 	int err;
 
 	if (!path || stat(path, &point) != 0)
-		return fault_errno(f, FAULT_MOUNTPOINT_BAD, -errno, mountpoint,
+		return bad_point(f, -errno, mountpoint,
 			"the mountpoint cannot be reached");
 	if (!S_ISDIR(point.st_mode))
 		return fault_set(f, FAULT_MOUNTPOINT_BAD, mountpoint,
