@@ -70,6 +70,19 @@ print_fault(const struct fault *f)
 }
 
 static int
+take(const char **value, const char *name, struct fault *f)
+{
+	if (optarg[0] == '\0')
+		return fault_set(
+			f, FAULT_USAGE, name, "the option's value is empty");
+	if (*value)
+		return fault_set(
+			f, FAULT_USAGE, name, "the option is given twice");
+	*value = optarg;
+	return 0;
+}
+
+static int
 parse(int argc, char **argv, struct options *o, struct fault *f)
 {
 	static const struct option longs[] = {
@@ -82,15 +95,16 @@ parse(int argc, char **argv, struct options *o, struct fault *f)
 	const char *env = getenv("MUNIMENT_STORE");
 	int c;
 
-	o->store = env && *env != '\0' ? env : NULL;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			o->store = optarg;
+			if (take(&o->store, "store", f) < 0)
+				return -EINVAL;
 			break;
 		case 'p':
-			o->passphrase_file = optarg;
+			if (take(&o->passphrase_file, "passphrase-file", f) < 0)
+				return -EINVAL;
 			break;
 		case 'f':
 			o->foreground = true;
@@ -104,6 +118,8 @@ parse(int argc, char **argv, struct options *o, struct fault *f)
 					 : "there is no such option");
 		}
 	}
+	if (!o->store && env && *env != '\0')
+		o->store = env;
 	if (optind == argc - 1)
 		o->mountpoint = argv[optind];
 	if (!o->mountpoint)

@@ -5,11 +5,13 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
-need setsid flock unshare prlimit setpriv strace
+need setsid flock unshare prlimit setpriv strace mountpoint
 
 new_store
 mkdir "$SCRATCH/src" "$SCRATCH/mnt" "$SCRATCH/full"
 echo deed >"$SCRATCH/src/deed"
+printf '#!/bin/sh\necho it runs\n' >"$SCRATCH/src/script"
+chmod 755 "$SCRATCH/src/script"
 echo x >"$SCRATCH/full/x"
 pull files1 "$SCRATCH/src"
 id=$(field id)
@@ -32,6 +34,10 @@ usage pull "$SCRATCH/src"
 usage pull --source
 usage restore files1@latest
 usage mount
+usage mount --store "$MUNIMENT_STORE" --store "$MUNIMENT_STORE" "$SCRATCH/none"
+usage mount --passphrase-file a --passphrase-file b "$SCRATCH/none"
+usage mount --store '' "$SCRATCH/none"
+usage ls --store "$MUNIMENT_STORE" --store "$MUNIMENT_STORE" files1@latest
 usage ls --recursive=yes files1@latest
 usage snapshots --store ''
 (
@@ -107,6 +113,35 @@ mkdir "$MUNIMENT_STORE/run/mnt" "$SCRATCH/src/mnt"
 refused mountpoint-inside "$MUNIMENT" mount "$MUNIMENT_STORE/run/mnt"
 refused mountpoint-inside "$MUNIMENT" mount "$SCRATCH/src/mnt"
 rmdir "$MUNIMENT_STORE/run/mnt" "$SCRATCH/src/mnt"
+
+say a mount runs nothing and leaves no core
+at_exit "unmount $(quote "$SCRATCH/mnt")"
+prlimit --core=unlimited "$MUNIMENT" mount --foreground "$SCRATCH/mnt" &
+mount=$!
+wait_for "mountpoint -q $(quote "$SCRATCH/mnt")"
+cmp "$SCRATCH/src/script" "$SCRATCH/mnt/files1/latest/script"
+expect_status 126 sh -c "'$SCRATCH/mnt/files1/latest/script'"
+grep " $SCRATCH/mnt " /proc/self/mountinfo >"$SCRATCH/mountinfo"
+grep -q ' ro,nosuid,nodev,noexec' "$SCRATCH/mountinfo" ||
+	fail "mounted as $(cat "$SCRATCH/mountinfo")"
+grep -q '^Max core file size  *0  *0 ' "/proc/$mount/limits" ||
+	fail 'it may leave a core, with keys in it'
+
+say a mount whose process was killed
+kill -KILL "$mount"
+wait "$mount" || :
+refused mountpoint-bad "$MUNIMENT" mount "$SCRATCH/mnt"
+expect_stderr 'has lost its process.*umount'
+umount "$SCRATCH/mnt"
+
+say a mount that does not answer is no success
+refused mount-failed strace -f -q -o "$SCRATCH/calls" -P /dev/fuse \
+	-e trace=read,readv,splice \
+	-e inject=read,readv,splice:error=EIO:delay_enter=500000 \
+	"$MUNIMENT" mount "$SCRATCH/mnt"
+expect_stderr 'does not answer'
+grep -q INJECTED "$SCRATCH/calls" || fail 'nothing failed'
+! mountpoint -q "$SCRATCH/mnt" || fail 'it stands all the same'
 
 say sources
 refused source-missing "$MUNIMENT" pull --source files1 "$SCRATCH/none"
