@@ -168,6 +168,19 @@ def check_snapshot(run, snapshot, source, listed, said):
     wall.remove(theirs)
 
 
+def check_command(run):
+    """read.py itself, as somebody calls it by hand."""
+    theirs = run.made.do("snapshots", "--json")
+    ours = wall.run([sys.executable, os.path.join(HERE, "read.py"),
+                     run.made.path, run.made.pass_file, "snapshots"])
+    if theirs.status != 0 or ours.status != 0:
+        raise SystemExit(f"{theirs}{ours}")
+    run.same("snapshots", [json.loads(line) for line in
+                           ours.out.splitlines()],
+             [{key: each[key] for key in ("id", "source")}
+              for each in json.loads(theirs.out)["snapshots"]])
+
+
 def main():
     run = Fresh()
     ran = run.made.do("init")
@@ -189,6 +202,7 @@ def main():
         check_snapshot(run, store.snapshot(name), folder, listed,
                        f"{said}: {name[:8]}")
         tree.change()
+    check_command(run)
     found = audit.audit(store)
     run.tried += cache.check_index(
         rocks.pairs(run.path("store/cache/index")), store)

@@ -42,7 +42,10 @@ def main():
         passphrase = f.read().removesuffix(b"\n")
     try:
         store = Store(args.store, passphrase)
-        if args.verb == "list":
+        if args.verb == "snapshots":
+            for each in store.snapshots():
+                line({"id": each.name, "source": each.source})
+        elif args.verb == "list":
             for each in listing(store.snapshot(*args.words)):
                 line(each)
         elif args.verb == "check":
