@@ -167,7 +167,7 @@ copies_serve_a_ledger_that_lost_its_own(void)
 	lib_path(own, store, "keys/recipient-1");
 	lose_leaf(store);
 	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
-	for (unsigned int i = 2; i < 102; i++)
+	for (unsigned int i = 2; i < 902; i++)
 		plant(store, i, KEYBLOB_ARGON_MEMORY_MIN, 1);
 	expect(store, MADE_PASSPHRASE, 0, FAULT_NONE);
 	CHECK_EQ(unlink(own), 0);
