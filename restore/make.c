@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -15,35 +16,113 @@
 #define MODE_NEW 0600U
 #define MODE_NEW_DIR 0700U
 
+/* ".muniment-restore-", a number of the run and one of the inode. */
+#define TEMP_NAME 48U
+
 /* Files from here on are written in parts. */
 #define BIG_MIN (16U * 1024U * 1024U)
 
 /* ---- names that are there already ---- */
 
+/*
+ * An inode on its way to its name. Where something is in the way and may be
+ * replaced, it is made under a name of its own: what is in the way stays
+ * until the new one is whole.
+ */
+struct making {
+	struct run *run;
+	const struct dir *dir;
+	const struct item *item;
+	bool replaces;
+	char temp[TEMP_NAME]; /* that name, when it replaces */
+};
+
 static int
-exists(const struct item *item, struct fault *f)
+exists(struct fault *f)
 {
-	return fault_set(f, FAULT_TARGET_EXISTS, item->name,
+	return fault_set(f, FAULT_TARGET_EXISTS, NULL,
 		"the target has this name already");
 }
 
-/* After -EEXIST: 0 when the name is free now. */
+/* A number that nobody can guess: no name of the snapshot or of the target
+ * is like this one. */
+static void
+temp_name(struct run *run, char dst[TEMP_NAME])
+{
+	snprintf(dst, TEMP_NAME, ".muniment-restore-%016" PRIx64 "-%u",
+		run->token, atomic_fetch_add(&run->temps, 1));
+}
+
+static const char *
+made_name(const struct making *m)
+{
+	return m->replaces ? m->temp : m->item->name;
+}
+
+/* A file of which the source could read only a part. */
+static bool
+is_cut(const struct item *item)
+{
+	const struct dirent_rec *e = &item->place.entry;
+
+	return e->kind == FILE_REGULAR && (e->flags & DIRENT_UNREAD) &&
+	       !file_is_lost(&item->place);
+}
+
 static int
-clear_way(struct run *run, const struct dir *dir, const struct item *item,
-	struct fault *f)
+making_begin(struct making *m, struct run *run, const struct dir *dir,
+	const struct item *item, struct fault *f)
+{
+	struct stat st;
+
+	*m = (struct making){.run = run, .dir = dir, .item = item};
+	/* Else the call that makes it tells that there is something. */
+	if (!run->opts->overwrite ||
+		fstatat(dir->fd, item->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return 0;
+	if (S_ISDIR(st.st_mode))
+		return fault_set(f, FAULT_TARGET_EXISTS, NULL,
+			"a directory is in the way");
+	m->replaces = true;
+	temp_name(run, m->temp);
+	/* A part is more than nothing, but not more than what is there. */
+	if (is_cut(item))
+		return fault_set(f, FAULT_SOURCE_UNREADABLE, NULL,
+			"the source could not read it to its end");
+	return 0;
+}
+
+/* Invariant 3. It is ours: it was made with O_EXCL or its like. */
+static void
+making_drop(const struct making *m)
+{
+	(void)io_unlinkat(m->dir->fd, made_name(m), 0);
+}
+
+/* It is whole: now what is in the way may go. */
+static int
+making_end(const struct making *m, struct fault *f)
 {
 	int err;
 
-	if (!run->opts->overwrite)
-		return exists(item, f);
-	err = io_unlinkat(dir->fd, item->name, 0);
-	if (err == -EISDIR || err == -EPERM)
-		return fault_set(f, FAULT_TARGET_EXISTS, item->name,
-			"a directory is in the way");
-	if (err < 0 && err != -ENOENT)
-		return fault_errno(f, FAULT_TARGET_EXISTS, err, item->name,
-			"it cannot be replaced");
-	return 0;
+	if (!m->replaces)
+		return 0;
+	err = io_renameat(
+		m->dir->fd, m->temp, m->dir->fd, m->item->name, false);
+	if (err == 0)
+		return 0;
+	making_drop(m);
+	return fault_errno(
+		f, FAULT_TARGET_EXISTS, err, NULL, "it cannot be replaced");
+}
+
+static int
+cannot_make(int err, const char *what, struct fault *f)
+{
+	if (err == -EEXIST)
+		return exists(f);
+	return fault_errno(
+		f, FAULT_IO, err, NULL, "the %s cannot be made", what);
 }
 
 /* ---- directories ---- */
@@ -56,10 +135,9 @@ make_plain(int fd)
 }
 
 static int
-open_dir(const struct dir *dir, const struct item *item)
+open_dir(const struct dir *dir, const char *name)
 {
-	return io_openat(
-		dir->fd, item->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	return io_openat(dir->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
 /* A directory of this name that is there and may be filled. */
@@ -71,6 +149,68 @@ may_fill(struct run *run, const struct dir *dir, const struct item *item)
 	       (!dir->parent && strcmp(item->name, "lost+found") == 0);
 }
 
+static int
+exchange(int dirfd, const char *a, const char *b)
+{
+	int err = hook_check(HOOK_RENAME);
+
+	if (err == 0 && renameat2(dirfd, a, dirfd, b, RENAME_EXCHANGE) != 0)
+		err = -errno;
+	return err;
+}
+
+/*
+ * A directory in the place of what is no directory. They change names in one
+ * step: before it nothing has happened to the old one, after it the new one
+ * is there. A file system that cannot do that keeps the old one.
+ */
+static int
+replace_by_dir(struct run *run, const struct dir *dir, const struct item *item,
+	struct fault *f)
+{
+	_cleanup_close_ int fd = -1;
+	char temp[TEMP_NAME];
+	int err;
+
+	temp_name(run, temp);
+	err = io_mkdirat(dir->fd, temp, MODE_NEW_DIR);
+	if (err == 0) {
+		fd = open_dir(dir, temp);
+		err = fd < 0 ? fd : exchange(dir->fd, temp, item->name);
+		/* The new one if that failed, else the old one. */
+		(void)io_unlinkat(dir->fd, temp, err < 0 ? AT_REMOVEDIR : 0);
+	}
+	if (err < 0)
+		return fault_errno(f, FAULT_TARGET_EXISTS, err, NULL,
+			"what is in the way of the directory cannot be "
+			"replaced");
+	return take_fd(&fd);
+}
+
+/* After -EEXIST. */
+static int
+take_dir(struct run *run, const struct dir *dir, const struct item *item,
+	bool *created, struct fault *f)
+{
+	int fd;
+
+	if (!may_fill(run, dir, item))
+		return exists(f);
+	fd = open_dir(dir, item->name);
+	if (fd >= 0) {
+		make_plain(fd);
+		return fd;
+	}
+	if (fd != -ENOTDIR && fd != -ELOOP)
+		return fault_errno(f, FAULT_IO, fd, NULL,
+			"the directory cannot be opened");
+	if (!run->opts->overwrite)
+		return exists(f);
+	fd = replace_by_dir(run, dir, item, f);
+	*created = fd >= 0;
+	return fd;
+}
+
 int
 make_dir(struct run *run, const struct dir *dir, const struct item *item,
 	bool *created, struct fault *f)
@@ -79,26 +219,13 @@ make_dir(struct run *run, const struct dir *dir, const struct item *item,
 
 	err = io_mkdirat(dir->fd, item->name, MODE_NEW_DIR);
 	*created = err == 0;
-	if (err == -EEXIST && may_fill(run, dir, item)) {
-		fd = open_dir(dir, item);
-		if (fd >= 0) {
-			make_plain(fd);
-			return fd;
-		}
-		err = clear_way(run, dir, item, f);
-		if (err < 0)
-			return err;
-		err = io_mkdirat(dir->fd, item->name, MODE_NEW_DIR);
-		*created = err == 0;
-	}
 	if (err == -EEXIST)
-		return exists(item, f);
+		return take_dir(run, dir, item, created, f);
 	if (err < 0)
-		return fault_errno(f, FAULT_IO, err, item->name,
-			"the directory cannot be made");
-	fd = open_dir(dir, item);
+		return cannot_make(err, "directory", f);
+	fd = open_dir(dir, item->name);
 	if (fd < 0)
-		return fault_errno(f, FAULT_IO, fd, item->name,
+		return fault_errno(f, FAULT_IO, fd, NULL,
 			"the new directory cannot be opened");
 	return fd;
 }
@@ -106,23 +233,13 @@ make_dir(struct run *run, const struct dir *dir, const struct item *item,
 /* ---- files ---- */
 
 static int
-create_file(struct run *run, const struct dir *dir, const struct item *item,
-	struct fault *f)
+create_file(const struct making *m, struct fault *f)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-	int fd, err;
+	int fd;
 
-	fd = io_openat(dir->fd, item->name, flags, MODE_NEW);
-	if (fd == -EEXIST) {
-		err = clear_way(run, dir, item, f);
-		if (err < 0)
-			return err;
-		fd = io_openat(dir->fd, item->name, flags, MODE_NEW);
-	}
-	if (fd < 0)
-		return fault_errno(
-			f, FAULT_IO, fd, item->name, "the file cannot be made");
-	return fd;
+	fd = io_openat(m->dir->fd, made_name(m),
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE_NEW);
+	return fd < 0 ? cannot_make(fd, "file", f) : fd;
 }
 
 struct writing {
@@ -154,20 +271,20 @@ set_length(int fd, const struct item *item, struct fault *f)
 	if (e->size == 0 || e->content == OBJECT_CHUNK)
 		return 0;
 	if (e->size > INT64_MAX)
-		return fault_set(f, FAULT_OBJECT_DAMAGED, item->name,
-			"no file has this size");
+		return fault_set(
+			f, FAULT_OBJECT_DAMAGED, NULL, "no file has this size");
 	err = hook_check(HOOK_TRUNCATE);
 	if (err == 0 && ftruncate(fd, (off_t)e->size) != 0)
 		err = -errno;
 	if (err < 0)
-		return fault_errno(f, FAULT_IO, err, item->name,
-			"its length cannot be set");
+		return fault_errno(
+			f, FAULT_IO, err, NULL, "its length cannot be set");
 	return 0;
 }
 
 static int
-write_range(struct file *file, int fd, const struct item *item, uint64_t from,
-	uint64_t to, uint64_t *bytes, struct fault *f)
+write_range(struct file *file, int fd, uint64_t from, uint64_t to,
+	uint64_t *bytes, struct fault *f)
 {
 	struct writing w = {fd, 0, 0};
 	int err;
@@ -175,8 +292,7 @@ write_range(struct file *file, int fd, const struct item *item, uint64_t from,
 	err = file_walk(file, from, to, write_piece, &w, f);
 	*bytes += w.bytes;
 	if (w.err < 0)
-		return fault_errno(
-			f, FAULT_IO, w.err, item->name, "writing failed");
+		return fault_errno(f, FAULT_IO, w.err, NULL, "writing failed");
 	return err;
 }
 
@@ -191,30 +307,30 @@ fill_file(struct run *run, int fd, const struct item *item, uint64_t *bytes,
 		return 0;
 	err = file_open(run->snap, &item->place, &file);
 	if (err < 0)
-		return fault_set(f, FAULT_INTERNAL, item->name, NULL);
+		return fault_set(f, FAULT_INTERNAL, NULL, NULL);
 	err = set_length(fd, item, f);
 	if (err == 0)
 		err = write_range(
-			&file, fd, item, 0, item->place.entry.size, bytes, f);
+			&file, fd, 0, item->place.entry.size, bytes, f);
 	file_close(&file);
 	return err;
 }
 
 static void
-finish_meta(struct run *run, const struct dir *dir, const struct item *item,
-	int fd, struct restore_report *did)
+finish_meta(const struct making *m, int fd, struct restore_report *did)
 {
+	const struct dir *dir = m->dir;
 	const struct meta_at at = {
 		.fd = fd,
 		.dirfd = dir->fd,
-		.name = item->name,
+		.name = made_name(m),
 		.created = dir->child_group != (gid_t)-1,
 		/* Only there is a default ACL left alone. */
 		.strange = dir->bare,
 		.group = dir->child_group,
 	};
 
-	meta_apply(run, &at, &item->place, did);
+	meta_apply(m->run, &at, &m->item->place, did);
 }
 
 static void
@@ -227,106 +343,96 @@ count_flags(const struct item *item, struct restore_report *did)
 }
 
 static int
-make_regular(struct run *run, const struct dir *dir, const struct item *item,
-	struct restore_report *did, struct fault *f)
+make_regular(
+	const struct making *m, struct restore_report *did, struct fault *f)
 {
 	_cleanup_close_ int fd = -1;
 	int err;
 
-	fd = create_file(run, dir, item, f);
+	fd = create_file(m, f);
 	if (fd < 0)
 		return fd;
-	err = fill_file(run, fd, item, &did->bytes, f);
+	err = fill_file(m->run, fd, m->item, &did->bytes, f);
 	if (err < 0) {
-		/* Invariant 3. It is ours: it was made with O_EXCL. */
-		(void)io_unlinkat(dir->fd, item->name, 0);
+		making_drop(m);
 		return err;
 	}
-	finish_meta(run, dir, item, fd, did);
-	did->files++;
-	return 0;
+	finish_meta(m, fd, did);
+	err = making_end(m, f);
+	if (err == 0)
+		did->files++;
+	return err;
 }
 
 /* ---- all other kinds ---- */
 
 static int
-make_symlink(struct run *run, const struct dir *dir, const struct item *item,
-	struct restore_report *did, struct fault *f)
+make_symlink(
+	const struct making *m, struct restore_report *did, struct fault *f)
 {
 	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
 	char target[LIMIT_LINK_TARGET + 1];
 	struct span span;
 	int err;
 
-	err = place_link(run->snap, &item->place, &o, &span, f);
+	err = place_link(m->run->snap, &m->item->place, &o, &span, f);
 	if (err < 0)
 		return err;
 	if (span.n == 0)
-		return fault_set(f, FAULT_SOURCE_UNREADABLE, item->name,
+		return fault_set(f, FAULT_SOURCE_UNREADABLE, NULL,
 			"the pull could not read this link");
 	memcpy(target, span.p, span.n);
 	target[span.n] = '\0';
-	err = symlinkat(target, dir->fd, item->name) == 0 ? 0 : -errno;
-	if (err == -EEXIST) {
-		err = clear_way(run, dir, item, f);
-		if (err < 0)
-			return err;
-		err = symlinkat(target, dir->fd, item->name) == 0 ? 0 : -errno;
-	}
-	if (err < 0)
-		return fault_errno(f, FAULT_IO, err, item->name,
-			"the link cannot be made");
-	finish_meta(run, dir, item, -1, did);
-	did->symlinks++;
-	return 0;
+	if (symlinkat(target, m->dir->fd, made_name(m)) != 0)
+		return cannot_make(-errno, "link", f);
+	finish_meta(m, -1, did);
+	err = making_end(m, f);
+	if (err == 0)
+		did->symlinks++;
+	return err;
 }
 
 static int
-make_special(struct run *run, const struct dir *dir, const struct item *item,
-	struct restore_report *did, struct fault *f)
+make_special(
+	const struct making *m, struct restore_report *did, struct fault *f)
 {
-	const struct dirent_rec *e = &item->place.entry;
+	const struct dirent_rec *e = &m->item->place.entry;
 	mode_t mode = place_type(e->kind) | MODE_NEW;
 	dev_t dev = makedev(e->major, e->minor);
 	int err;
 
-	err = mknodat(dir->fd, item->name, mode, dev) == 0 ? 0 : -errno;
-	if (err == -EEXIST) {
-		err = clear_way(run, dir, item, f);
-		if (err < 0)
-			return err;
-		err = mknodat(dir->fd, item->name, mode, dev) == 0 ? 0 : -errno;
+	if (mknodat(m->dir->fd, made_name(m), mode, dev) != 0) {
+		err = -errno;
+		if (err == -EPERM)
+			did->devices++;
+		return cannot_make(err, "special file", f);
 	}
-	if (err == -EPERM)
-		did->devices++;
-	if (err < 0)
-		return fault_errno(f, FAULT_IO, err, item->name,
-			"the special file cannot be made");
-	finish_meta(run, dir, item, -1, did);
-	did->specials++;
-	return 0;
+	finish_meta(m, -1, did);
+	err = making_end(m, f);
+	if (err == 0)
+		did->specials++;
+	return err;
 }
 
 static int
-make_inode(struct run *run, const struct dir *dir, const struct item *item,
-	struct restore_report *did, struct fault *f)
+make_inode(const struct making *m, struct restore_report *did, struct fault *f)
 {
-	if (file_is_lost(&item->place))
-		return fault_set(f, FAULT_SOURCE_UNREADABLE, item->name,
+	if (file_is_lost(&m->item->place))
+		return fault_set(f, FAULT_SOURCE_UNREADABLE, NULL,
 			"the pull could not read this file");
-	switch (item->place.entry.kind) {
+	switch (m->item->place.entry.kind) {
 	case FILE_REGULAR:
-		return make_regular(run, dir, item, did, f);
+		return make_regular(m, did, f);
 	case FILE_SYMLINK:
-		return make_symlink(run, dir, item, did, f);
+		return make_symlink(m, did, f);
 	case FILE_FIFO:
 	case FILE_SOCKET:
 	case FILE_CHAR:
 	case FILE_BLOCK:
-		return make_special(run, dir, item, did, f);
+		return make_special(m, did, f);
 	case FILE_DIRECTORY:
 	default:
-		return fault_set(f, FAULT_INTERNAL, item->name, NULL);
+		return fault_set(f, FAULT_INTERNAL, NULL, NULL);
 	}
 }
 
@@ -362,84 +468,85 @@ open_parent(struct run *run, const char **path, int *ret_fd)
 }
 
 static int
-link_to(struct run *run, const char *first, const struct dir *dir,
-	const struct item *item)
+link_to(const struct making *m, const char *first)
 {
 	_cleanup_close_ int fd = -1;
 	int err;
 
-	err = open_parent(run, &first, &fd);
+	err = open_parent(m->run, &first, &fd);
 	if (err < 0)
 		return err;
 	err = hook_check(HOOK_LINK);
-	if (err == 0 && linkat(fd >= 0 ? fd : run->rootfd, first, dir->fd,
-				item->name, 0) != 0)
+	if (err == 0 && linkat(fd >= 0 ? fd : m->run->rootfd, first, m->dir->fd,
+				made_name(m), 0) != 0)
 		err = -errno;
 	return err;
 }
 
 /* Another name of an inode that was made at path. */
 static int
-make_link(struct run *run, const struct dir *dir, const struct item *item,
-	struct buf *path, struct restore_report *did, struct fault *f)
+make_link(const struct making *m, struct buf *path, struct restore_report *did,
+	struct fault *f)
 {
 	int err;
 
 	err = buf_u8(path, 0);
 	if (err < 0)
 		return fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
-	err = link_to(run, (const char *)path->p, dir, item);
-	if (err == -EEXIST) {
-		err = clear_way(run, dir, item, f);
-		if (err < 0)
-			return err;
-		err = link_to(run, (const char *)path->p, dir, item);
+	err = link_to(m, (const char *)path->p);
+	if (err == -EEXIST)
+		return exists(f);
+	if (err < 0) {
+		if (did->lost[RESTORE_LINK]++ == 0)
+			did->why[RESTORE_LINK] = err;
+		return make_inode(m, did, f);
 	}
-	if (err == 0) {
+	err = making_end(m, f);
+	/* Of two names of one inode rename(2) leaves both: where case does
+	 * not count they may be one. */
+	if (err == 0 && m->replaces)
+		making_drop(m);
+	if (err == 0)
 		did->hard_links++;
-		return 0;
-	}
-	if (did->lost[RESTORE_LINK]++ == 0)
-		did->why[RESTORE_LINK] = err;
-	return make_inode(run, dir, item, did, f);
-}
-
-static int
-make_first(struct run *run, const struct dir *dir, const struct item *item,
-	struct restore_report *did, struct fault *f)
-{
-	_cleanup_buf_ struct buf path = BUF_INIT;
-	uint8_t group[16];
-	int err;
-
-	/* Before it is made: without its path the others would be copies. */
-	if (run_path(dir, item->name, item->name_len, &path) != 0)
-		err = fault_set(f, FAULT_NO_MEMORY, item->name, NULL);
-	else
-		err = make_inode(run, dir, item, did, f);
-	if (err < 0)
-		buf_clear(&path);
-	place_link_group(&item->place, group);
-	links_done(run->links, group, &path);
 	return err;
 }
 
 static int
-make_member(struct run *run, const struct dir *dir, const struct item *item,
-	struct restore_report *did, struct fault *f)
+make_first(const struct making *m, struct restore_report *did, struct fault *f)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
+	const struct item *item = m->item;
+	uint8_t group[16];
+	int err;
+
+	/* Before it is made: without its path the others would be copies. */
+	if (run_path(m->dir, item->name, item->name_len, &path) != 0)
+		err = fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
+	else
+		err = make_inode(m, did, f);
+	if (err < 0)
+		buf_clear(&path);
+	place_link_group(&item->place, group);
+	links_done(m->run->links, group, &path);
+	return err;
+}
+
+static int
+make_member(const struct making *m, struct restore_report *did, struct fault *f)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	const struct place *place = &m->item->place;
 	uint8_t group[16];
 
-	place_link_group(&item->place, group);
-	switch (links_ask(run->links, group, item->place.entry.links, &path)) {
+	place_link_group(place, group);
+	switch (links_ask(m->run->links, group, place->entry.links, &path)) {
 	case LINKS_FIRST:
-		return make_first(run, dir, item, did, f);
+		return make_first(m, did, f);
 	case LINKS_NEXT:
-		return make_link(run, dir, item, &path, did, f);
+		return make_link(m, &path, did, f);
 	case LINKS_FAILED:
 		/* It says for itself why. */
-		return make_inode(run, dir, item, did, f);
+		return make_inode(m, did, f);
 	default:
 		return fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
 	}
@@ -449,19 +556,31 @@ make_member(struct run *run, const struct dir *dir, const struct item *item,
 
 /* A file that is there may lack its end: that must not pass for whole. */
 static void
-item_made(struct run *run, const struct dir *dir, const struct item *item,
-	struct restore_report *did)
+item_made(const struct making *m, struct restore_report *did)
 {
+	const struct item *item = m->item;
+
 	if (item->place.entry.flags & DIRENT_UNREAD)
-		run_cut(run, dir, item->name, item->name_len, did);
+		run_cut(m->run, m->dir, item->name, item->name_len, did);
 }
 
 /* Tell and count what did not become of an item. */
 static void
-item_failed(struct run *run, const struct dir *dir, const struct item *item,
-	const struct fault *f, struct restore_report *did)
+item_failed(const struct making *m, const struct fault *f,
+	struct restore_report *did)
 {
-	run_failed(run, dir, item->name, item->name_len, f);
+	const char *why =
+		f->detail[0] != '\0' ? f->detail : fault_name(f->code);
+	struct fault kept = {0};
+
+	/* target-exists says so itself. */
+	if (m->replaces && f->code != FAULT_TARGET_EXISTS) {
+		fault_set(&kept, f->code, f->object,
+			"%s; what was there stays as it was", why);
+		kept.err = f->err;
+		f = &kept;
+	}
+	run_failed(m->run, m->dir, m->item->name, m->item->name_len, f);
 	/* What the source could not read counts there. */
 	if (f->code != FAULT_SOURCE_UNREADABLE)
 		did->failed++;
@@ -472,24 +591,25 @@ make_item(struct run *run, const struct dir *dir, const struct item *item,
 	struct restore_report *did)
 {
 	struct fault f = {0};
+	struct making m;
 	int err;
 
 	count_flags(item, did);
-	if (item->place.entry.flags & DIRENT_LINK_GROUP)
-		err = make_member(run, dir, item, did, &f);
-	else
-		err = make_inode(run, dir, item, did, &f);
+	err = making_begin(&m, run, dir, item, &f);
+	if (err == 0 && (item->place.entry.flags & DIRENT_LINK_GROUP))
+		err = make_member(&m, did, &f);
+	else if (err == 0)
+		err = make_inode(&m, did, &f);
 	if (err < 0)
-		item_failed(run, dir, item, &f, did);
+		item_failed(&m, &f, did);
 	else
-		item_made(run, dir, item, did);
+		item_made(&m, did);
 }
 
 /* ---- big files ---- */
 
 struct big {
-	struct run *run;
-	const struct dir *dir;
+	struct making m;
 	struct item item;
 	struct file file;
 	int fd;
@@ -507,35 +627,49 @@ make_is_big(const struct item *item)
 	       e->content == OBJECT_CONTENT && !(e->flags & DIRENT_LINK_GROUP);
 }
 
+/* Up to the first byte. */
+static int
+big_begin(struct big *big, struct fault *f)
+{
+	int err;
+
+	big->fd = create_file(&big->m, f);
+	if (big->fd < 0)
+		return big->fd;
+	err = set_length(big->fd, &big->item, f);
+	if (err == 0)
+		err = file_open(big->m.run->snap, &big->item.place, &big->file);
+	if (err == 0)
+		return 0;
+	making_drop(&big->m);
+	cleanup_close(&big->fd);
+	return err;
+}
+
 struct big *
 make_big(struct run *run, const struct dir *dir, const struct item *item,
 	struct restore_report *did)
 {
 	struct big *big = mem_zalloc(sizeof(*big));
+	struct making m = {.run = run, .dir = dir, .item = item};
 	struct fault f = {0};
 	int err;
 
+	count_flags(item, did);
 	if (!big) {
-		fault_set(&f, FAULT_NO_MEMORY, item->name, NULL);
-		item_failed(run, dir, item, &f, did);
+		fault_set(&f, FAULT_NO_MEMORY, NULL, NULL);
+		item_failed(&m, &f, did);
 		return NULL;
 	}
-	count_flags(item, did);
-	big->run = run;
-	big->dir = dir;
 	big->item = *item;
 	atomic_init(&big->holds, 1);
-	big->fd = create_file(run, dir, item, &f);
-	err = big->fd < 0 ? big->fd : set_length(big->fd, item, &f);
+	err = making_begin(&big->m, run, dir, &big->item, &f);
 	if (err == 0)
-		err = file_open(run->snap, &item->place, &big->file);
+		err = big_begin(big, &f);
 	if (err == 0)
 		return big;
-	if (big->fd >= 0)
-		(void)io_unlinkat(dir->fd, item->name, 0);
-	cleanup_close(&big->fd);
+	item_failed(&big->m, &f, did);
 	mem_free(big);
-	item_failed(run, dir, item, &f, did);
 	return NULL;
 }
 
@@ -561,10 +695,10 @@ make_big_part(
 
 	if (atomic_load(&big->failed))
 		return;
-	if (run_ending(big->run))
-		fault_set(&f, FAULT_INTERRUPTED, big->item.name, NULL);
-	else if (write_range(&big->file, big->fd, &big->item, from, to,
-			 &did->bytes, &f) == 0)
+	if (run_ending(big->m.run))
+		fault_set(&f, FAULT_INTERRUPTED, NULL, NULL);
+	else if (write_range(&big->file, big->fd, from, to, &did->bytes, &f) ==
+		 0)
 		return;
 	big_fail(big, &f);
 }
@@ -577,8 +711,8 @@ make_big_data(struct big *big, uint64_t *at, uint64_t *end)
 
 	while (!atomic_load(&big->failed) && *at < big->item.place.entry.size) {
 		/* Parts that nobody writes would be taken for holes. */
-		if (run_ending(big->run)) {
-			fault_set(&f, FAULT_INTERRUPTED, big->item.name, NULL);
+		if (run_ending(big->m.run)) {
+			fault_set(&f, FAULT_INTERRUPTED, NULL, NULL);
 			big_fail(big, &f);
 			return false;
 		}
@@ -593,6 +727,21 @@ make_big_data(struct big *big, uint64_t *at, uint64_t *end)
 	return false;
 }
 
+/* All parts are written: the rest of what makes it whole. */
+static void
+big_end(struct big *big, struct restore_report *did)
+{
+	struct fault f = {0};
+
+	finish_meta(&big->m, big->fd, did);
+	if (making_end(&big->m, &f) < 0) {
+		item_failed(&big->m, &f, did);
+		return;
+	}
+	did->files++;
+	item_made(&big->m, did);
+}
+
 void
 make_big_drop(struct big *big, struct restore_report *did)
 {
@@ -600,12 +749,10 @@ make_big_drop(struct big *big, struct restore_report *did)
 		return;
 	file_close(&big->file);
 	if (atomic_load(&big->failed)) {
-		(void)io_unlinkat(big->dir->fd, big->item.name, 0);
-		item_failed(big->run, big->dir, &big->item, &big->fault, did);
+		making_drop(&big->m);
+		item_failed(&big->m, &big->fault, did);
 	} else {
-		finish_meta(big->run, big->dir, &big->item, big->fd, did);
-		did->files++;
-		item_made(big->run, big->dir, &big->item, did);
+		big_end(big, did);
 	}
 	cleanup_close(&big->fd);
 	mem_free(big);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "restore/restore_internal.h"
 #include "util/clock.h"
@@ -91,16 +92,17 @@ run_path(const struct dir *dir, const char *name, size_t name_len,
 
 /* The run ends by this, and says where it was. */
 static void
-end_at(struct run *run, const char *name, struct span path,
-	const struct fault *f)
+end_at(struct run *run, const char *path, const struct fault *f)
 {
-	struct fault at = *f;
+	struct fault at = {0};
 
-	if (strcmp(f->object, name) == 0 && path.n > 0 &&
-		path.n < sizeof(at.object)) {
-		memcpy(at.object, path.p, path.n);
-		at.object[path.n] = '\0';
+	if (f->object[0] != '\0') {
+		run_fatal(run, f);
+		return;
 	}
+	fault_set(&at, f->code, path[0] != '\0' ? path : run->opts->target,
+		"%s", f->detail);
+	at.err = f->err;
 	run_fatal(run, &at);
 }
 
@@ -108,19 +110,19 @@ void
 run_failed(struct run *run, const struct dir *dir, const char *name,
 	size_t name_len, const struct fault *f)
 {
-	_cleanup_buf_ struct buf path = BUF_INIT;
-	struct span span = span_of(name, name_len);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	const char *path = name;
 
-	if (run_path(dir, name, name_len, &path) == 0)
-		span = buf_span(&path);
+	if (run_path(dir, name, name_len, &b) == 0 && buf_u8(&b, 0) == 0)
+		path = (const char *)b.p;
 	if (is_fatal(f)) {
-		end_at(run, name, span, f);
+		end_at(run, path, f);
 		return;
 	}
 	if (!run->opts->problem)
 		return;
 	pthread_mutex_lock(&run->tell);
-	run->opts->problem(run->opts->ctx, span, f);
+	run->opts->problem(run->opts->ctx, span_str(path), f);
 	pthread_mutex_unlock(&run->tell);
 }
 
@@ -276,9 +278,13 @@ run_begin(struct run *run, const struct restore_opts *opts,
 	run->total.bytes_total = top->entry.size;
 	run->told_at = clock_mono_ns();
 	atomic_init(&run->probes, PROBES);
+	atomic_init(&run->temps, 0);
 	pthread_mutex_init(&run->lock, NULL);
 	pthread_mutex_init(&run->tell, NULL);
 	pthread_cond_init(&run->freed, NULL);
+	if (getrandom(&run->token, sizeof(run->token), 0) < 0)
+		return fault_errno(f, FAULT_INTERNAL, -errno, opts->target,
+			"no random number can be had");
 	err = links_create(&run->links);
 	if (err == 0)
 		err = pool_create(workers(opts), QUEUE, &run->pool);

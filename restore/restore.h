@@ -10,7 +10,8 @@
  *    below an open directory that this run made or was given, and follows
  *    no symbolic link.
  *  2 Nothing that exists is replaced or written into, unless overwrite is
- *    set; then a name is removed and made anew.
+ *    set; then it stays until what takes its name is whole, and stays for
+ *    good when that cannot be made, or only in part.
  *  3 A file under its name is what the snapshot has, byte for byte, or it is
  *    not there; what was left out is counted and told, and so is what the
  *    source could not read to its end; then the result is not 0.

@@ -63,6 +63,8 @@ struct run {
 	gid_t gid;
 	bool root;
 	struct restore_progress total; /* constant */
+	uint64_t token;	   /* drawn: what is made under another name has it */
+	atomic_uint temps; /* such names so far */
 
 	pthread_mutex_t lock;
 	pthread_cond_t freed; /* a directory was closed, a unit is done */
@@ -87,7 +89,8 @@ bool run_ending(struct run *run);
 /* The run cannot go on; the first one counts. */
 void run_fatal(struct run *run, const struct fault *f);
 /* Name what was left out, below dir; or, when no other can be made either
- * (no-memory, ENOSPC, EDQUOT, EROFS), end the run by it. */
+ * (no-memory, ENOSPC, EDQUOT, EROFS), end the run by it. f names no object
+ * when it is this one. */
 void run_failed(struct run *run, const struct dir *dir, const char *name,
 	size_t name_len, const struct fault *f);
 /* Name what was restored as far as the source could read it, and count it. */

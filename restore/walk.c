@@ -342,7 +342,7 @@ enter(struct run *run, struct dir *d, const struct item *item)
 	int fd;
 
 	if (d->depth >= LIMIT_PATH_DEPTH)
-		fd = fault_set(&f, FAULT_LIMIT_EXCEEDED, item->name,
+		fd = fault_set(&f, FAULT_LIMIT_EXCEEDED, NULL,
 			"it lies deeper than %u directories", LIMIT_PATH_DEPTH);
 	else
 		fd = make_dir(run, d, item, &created, &f);

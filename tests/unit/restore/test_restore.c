@@ -126,6 +126,13 @@ symlink_to(struct made *m, const char *name, const char *target)
 	return e;
 }
 
+static struct made_entry
+cut(struct made_entry e)
+{
+	e.e.flags |= DIRENT_UNREAD;
+	return e;
+}
+
 /* ---- links, kinds, times ---- */
 
 static void
@@ -256,7 +263,77 @@ stays_inside(void)
 	CHECK_EQ(r.failed, 1);
 	CHECK_STR(t.last, "file");
 	CHECK_EQ(t.f.code, FAULT_TARGET_EXISTS);
+	CHECK_STR(t.f.object, "");
+	CHECK_STR(t.f.detail, "a directory is in the way");
 	CHECK(has_text("out/file/keep", "x"));
+	view_snap_close(snap);
+}
+
+/* What a failed restore may leave under names of its own: nothing. */
+static void
+no_temps(const char *where)
+{
+	char text[LIB_PATH];
+
+	snprintf(text, sizeof(text),
+		"test -z \"$(find %s -name '.muniment-restore-*')\"", where);
+	shell(text);
+}
+
+/* Each kind over each kind, and names as long as there may be. */
+static void
+takes_the_place(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[8], sub[1];
+	char name[LIMIT_NAME + 1], path[LIB_PATH];
+	struct restore_report r;
+	struct view_snap *snap;
+	struct stat st, other;
+	struct fault f;
+	struct told t;
+
+	memset(name, 'n', LIMIT_NAME);
+	name[LIMIT_NAME] = '\0';
+	sub[0] = made_file(m, "inner", "inner", 5);
+	v[0] = linked(made_file(m, "a", "linked", 6), 1, 2);
+	v[1] = linked(made_file(m, "b", "linked", 6), 1, 2);
+	v[2] = made_entry("dir", FILE_DIRECTORY);
+	made_directory(m, &v[2], sub, 1, 8, 2);
+	v[3] = made_entry("fifo", FILE_FIFO);
+	v[4] = made_file(m, "file", "new", 3);
+	v[4].e.mode = 0640;
+	v[5] = symlink_to(m, "link", "a");
+	v[6] = made_file(m, name, "long", 4);
+	v[7] = made_entry("sock", FILE_SOCKET);
+	made_directory(m, &root, v, 8, 8, 2);
+	finish(m, &root, &s, &snap);
+
+	shell("mkdir out && cd out && printf old >a && ln a b && ln a dir && "
+	      "ln a fifo && ln -s dir file && ln a link && mkfifo sock && "
+	      "ln a ../kept && ln a $(printf %255s | tr ' ' n)");
+	CHECK_EQ(restore(snap, "", "out", true, &r, &t, &f), 0);
+	CHECK_EQ(t.n, 0);
+	CHECK_EQ(r.files, 4);
+	CHECK_EQ(r.hard_links, 1);
+	CHECK(has_text("out/a", "linked") && has_text("out/file", "new"));
+	CHECK(get_stat("out/a", &st) && get_stat("out/b", &other));
+	CHECK_EQ(st.st_ino, other.st_ino);
+	CHECK_EQ(st.st_nlink, 2);
+	CHECK(has_text("out/dir/inner", "inner"));
+	CHECK(get_stat("out/fifo", &st) && S_ISFIFO(st.st_mode));
+	CHECK(get_stat("out/file", &st) && S_ISREG(st.st_mode));
+	CHECK_EQ(st.st_mode & 07777, 0640);
+	CHECK_EQ(st.st_mtim.tv_sec, 1600000000);
+	CHECK(get_stat("out/link", &st) && S_ISLNK(st.st_mode));
+	CHECK(get_stat("out/sock", &st) && S_ISSOCK(st.st_mode));
+	snprintf(path, sizeof(path), "out/%s", name);
+	CHECK(has_text(path, "long"));
+	CHECK(has_text("kept", "old"));
+	CHECK(get_stat("kept", &st));
+	CHECK_EQ(st.st_nlink, 1);
+	no_temps("out");
 	view_snap_close(snap);
 }
 
@@ -453,13 +530,6 @@ many_links(void)
 
 /* ---- what the source could not read to its end ---- */
 
-static struct made_entry
-cut(struct made_entry e)
-{
-	e.e.flags |= DIRENT_UNREAD;
-	return e;
-}
-
 static void
 cut_is_told(void)
 {
@@ -507,6 +577,231 @@ cut_is_told(void)
 	CHECK_STR(t.last, "");
 	CHECK_EQ(restore(snap, "whole", "out4", false, &r, &t, &f), 0);
 	CHECK_EQ(t.n, 0);
+	view_snap_close(snap);
+}
+
+/* ---- what stays ---- */
+
+static void
+are_old(const char *const *names, size_t n)
+{
+	char path[LIB_PATH];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "out/%s", names[i]);
+		if (!CHECK(has_text(path, "old")))
+			printf("%s\n", path);
+	}
+}
+
+/* Restore over all of it while an operation fails. */
+static int
+restore_failing(struct view_snap *snap, enum hook_op op, int err,
+	unsigned long at, struct restore_report *r, struct told *t,
+	struct fault *f)
+{
+	struct hook_plan plan = {.op = op,
+		.act = HOOK_FAIL,
+		.err = err,
+		.sticky = true,
+		.at = at};
+	int result;
+
+	hook_set(hook_plan_run, &plan);
+	result = restore(snap, "", "out", true, r, t, f);
+	hook_set(NULL, NULL);
+	CHECK(atomic_load(&plan.seen) >= at);
+	no_temps("out");
+	return result;
+}
+
+/* Whatever fails: what is in the way stays, and is said to. */
+static void
+keeps_what_is_there(void)
+{
+	static const char *const names[] = {
+		"a", "b", "big", "file", "part", "dir", "fifo", "link"};
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[8], sub[1];
+	struct restore_report r;
+	struct view_snap *snap;
+	struct stat st;
+	struct fault f;
+	struct told t;
+
+	sub[0] = made_file(m, "inner", "inner", 5);
+	v[0] = linked(make_big(m, "a"), 1, 2);
+	v[1] = v[0];
+	strcpy(v[1].name, "b");
+	v[2] = make_big(m, "big");
+	v[3] = made_entry("dir", FILE_DIRECTORY);
+	made_directory(m, &v[3], sub, 1, 8, 2);
+	v[4] = made_entry("fifo", FILE_FIFO);
+	v[5] = made_file(m, "file", "new", 3);
+	v[6] = symlink_to(m, "link", "a");
+	v[7] = cut(made_file(m, "part", "par", 3));
+	made_directory(m, &root, v, 8, 8, 2);
+	finish(m, &root, &s, &snap);
+	shell("mkdir out && cd out && "
+	      "for i in a b big dir fifo file link part; do "
+	      "printf old >$i; done");
+
+	/* As of a file that may not be changed. */
+	CHECK_EQ(restore_failing(snap, HOOK_RENAME, -EPERM, 1, &r, &t, &f),
+		-ENODATA);
+	are_old(names, 8);
+	CHECK_EQ(r.failed, 7);
+	CHECK_EQ(r.unread, 1);
+	CHECK_EQ(r.cut, 0);
+	CHECK_EQ(r.files + r.hard_links + r.specials + r.symlinks, 0);
+	CHECK_EQ(t.n, 8);
+	CHECK(!strstr(t.f.detail, "directory is in the way"));
+	CHECK_STR(t.f.object, "");
+	/* The disk is full. */
+	CHECK_EQ(restore_failing(snap, HOOK_PWRITE, -ENOSPC, 1, &r, &t, &f),
+		-ENOSPC);
+	CHECK(strstr(f.detail, "what was there stays as it was"));
+	are_old(names, 5);
+	CHECK_EQ(restore_failing(snap, HOOK_TRUNCATE, -EIO, 1, &r, &t, &f),
+		-ENODATA);
+	are_old(names, 3);
+	CHECK(get_stat("out/dir", &st) && S_ISDIR(st.st_mode));
+	/* And when no name of its own can be made. */
+	shell("rm -r out/dir && printf old >out/dir");
+	CHECK_EQ(restore_failing(snap, HOOK_MKDIR, -EIO, 2, &r, &t, &f),
+		-ENODATA);
+	CHECK(has_text("out/dir", "old"));
+	CHECK(has_text("out/part", "old"));
+	CHECK_EQ(restore(snap, "part", "out", true, &r, &t, &f), -ENODATA);
+	CHECK_STR(t.last, "part");
+	CHECK(strstr(t.f.detail, "not read it to its end; what was there "
+				 "stays"));
+	CHECK(has_text("out/part", "old"));
+	view_snap_close(snap);
+}
+
+/* Of a group in parts no name in the way goes either, made or linked. */
+static void
+keeps_beside_a_part(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[2];
+	struct restore_report r;
+	struct view_snap *snap;
+	struct fault f;
+	struct told t;
+
+	v[0] = cut(linked(made_file(m, "a", "part", 4), 1, 2));
+	v[1] = cut(linked(made_file(m, "b", "part", 4), 1, 2));
+	made_directory(m, &root, v, 2, 8, 2);
+	finish(m, &root, &s, &snap);
+	shell("mkdir out && printf old >out/b");
+	CHECK_EQ(restore(snap, "", "out", true, &r, &t, &f), -ENODATA);
+	CHECK(has_text("out/a", "part"));
+	CHECK(has_text("out/b", "old"));
+	CHECK_EQ(r.unread, 2);
+	CHECK_EQ(r.cut, 1);
+	view_snap_close(snap);
+}
+
+/* As where case does not count: the name in the way is of the same inode. */
+static int
+make_them_one(void *ctx, enum hook_op op, size_t *len)
+{
+	atomic_uint *renames = ctx;
+
+	(void)len;
+	if (op == HOOK_RENAME && atomic_fetch_add(renames, 1) == 1)
+		shell("rm out/b && ln out/a out/b");
+	return 0;
+}
+
+static void
+two_names_of_one(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[2];
+	struct restore_report r;
+	atomic_uint renames = 0;
+	struct view_snap *snap;
+	struct stat st;
+	struct fault f;
+	struct told t;
+
+	v[0] = linked(made_file(m, "a", "linked", 6), 1, 2);
+	v[1] = linked(made_file(m, "b", "linked", 6), 1, 2);
+	made_directory(m, &root, v, 2, 8, 2);
+	finish(m, &root, &s, &snap);
+	shell("mkdir out && printf old >out/a && printf old >out/b");
+	hook_set(make_them_one, &renames);
+	CHECK_EQ(restore(snap, "", "out", true, &r, &t, &f), 0);
+	hook_set(NULL, NULL);
+	CHECK_EQ(atomic_load(&renames), 2);
+	CHECK(get_stat("out/b", &st));
+	CHECK_EQ(st.st_nlink, 2);
+	no_temps("out");
+	view_snap_close(snap);
+}
+
+/* ---- a directory that is moved away ---- */
+
+#define CHAIN 100U
+
+struct move {
+	unsigned int mkdirs;
+	char from[2 * LIB_PATH], to[LIB_PATH];
+};
+
+/* When the walker is at the bottom and the top of its way is closed. */
+static int
+move_away(void *ctx, enum hook_op op, size_t *len)
+{
+	struct move *mv = ctx;
+
+	(void)len;
+	if (op == HOOK_MKDIR && ++mv->mkdirs == CHAIN)
+		CHECK_EQ(rename(mv->from, mv->to), 0);
+	return 0;
+}
+
+static void
+moved_is_noticed(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), e;
+	struct restore_report r;
+	struct view_snap *snap;
+	static struct move mv;
+	struct stat st;
+	struct fault f;
+	struct told t;
+
+	e = made_entry("d", FILE_DIRECTORY);
+	made_directory(m, &e, NULL, 0, 8, 2);
+	for (unsigned int i = 1; i < CHAIN; i++) {
+		struct made_entry up = made_entry("d", FILE_DIRECTORY);
+
+		made_directory(m, &up, &e, 1, 8, 2);
+		e = up;
+	}
+	made_directory(m, &root, &e, 1, 8, 2);
+	finish(m, &root, &s, &snap);
+	/* "..", of out/d/d once it is moved, is no place of this run. */
+	shell("mkdir -m 700 outside");
+	snprintf(mv.from, sizeof(mv.from), "%s/out/d/d", check_scratch());
+	lib_path(mv.to, check_scratch(), "outside/d");
+	hook_set(move_away, &mv);
+	CHECK_EQ(restore(snap, "", "out", false, &r, &t, &f), -ENOTDIR);
+	hook_set(NULL, NULL);
+	CHECK_EQ(f.code, FAULT_TARGET_BAD);
+	CHECK(strstr(f.detail, "was moved"));
+	CHECK(get_stat("outside", &st));
+	CHECK_EQ(st.st_mode & 07777, 0700);
+	CHECK(st.st_mtim.tv_sec != 1600000000);
 	view_snap_close(snap);
 }
 
@@ -833,6 +1128,12 @@ stops_without_a_trace(void)
 	CHECK_EQ(f.code, FAULT_INTERRUPTED);
 	CHECK_EQ(r.files, 0);
 	CHECK(!get_stat("out/big", &st));
+	shell("printf old >out/big");
+	memset(&f, 0, sizeof(f));
+	o.overwrite = true;
+	CHECK_EQ(restore_run(&o, &r, &f), -ECANCELED);
+	CHECK(has_text("out/big", "old"));
+	no_temps("out");
 	view_snap_close(snap);
 }
 
@@ -860,7 +1161,9 @@ not_into_the_store(void)
 	CHECK(!refused("beside/new") && !refused("no/such/place"));
 }
 
-CHECK_MAIN(TEST(kinds_and_links), TEST(stays_inside), TEST(deep_tree),
+CHECK_MAIN(TEST(kinds_and_links), TEST(stays_inside), TEST(takes_the_place),
+	TEST(keeps_what_is_there), TEST(keeps_beside_a_part),
+	TEST(two_names_of_one), TEST(moved_is_noticed), TEST(deep_tree),
 	TEST(damage_is_left_out), TEST(many_links), TEST(cut_is_told),
 	TEST(set_id_goes_with_its_owner), TEST(mask_is_no_right),
 	TEST(nothing_is_inherited), TEST(ends_on_the_disk),
