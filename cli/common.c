@@ -2,6 +2,7 @@
 #include "cli/common.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "cli/exit.h"
 #include "cli/out.h"
@@ -11,8 +12,11 @@
 int
 common_start(struct fault *f)
 {
-	int err = secmem_init();
+	int err;
 
+	/* A file that may not grow is an error of write(2). */
+	signal(SIGXFSZ, SIG_IGN);
+	err = secmem_init();
 	if (err == -EPERM) {
 		out_warn("secrets may be swapped out: their memory cannot be "
 			 "locked; raise the limit (ulimit -l) [%s]",

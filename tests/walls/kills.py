@@ -46,6 +46,8 @@ SOURCE = "files"
 CHANGING = 0.75
 # Points that each processor runs to learn what one costs.
 SAMPLE = 2
+# How a restore names what replaces a file, until it is whole.
+UNFINISHED = ".muniment-restore-"
 ENOUGH = 10                     # violations, then the run ends
 # What the kernel says of a mount whose server is gone, or goes just now.
 GONE = [os.strerror(e).encode() for e in (errno.ENOTCONN, errno.ECONNABORTED)]
@@ -425,7 +427,10 @@ class Restore(Scene):
         want = dict(map(fields, self.lines()))
         for path, have in map(fields, dump(work.at("target"))):
             known = want.get(path)
-            if not known:
+            if os.path.basename(path).startswith(UNFINISHED):
+                work.counts["unfinished"] += 1
+                os.unlink(os.path.join(work.at("target"), path))
+            elif not known:
                 work.say(f"restored is {path}, which was never pulled")
             elif have["type"] == "f" and have["sha256"] != known["sha256"] \
                     and all(have[k] == known[k] for k in looks):
