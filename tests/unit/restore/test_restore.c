@@ -681,6 +681,51 @@ keeps_what_is_there(void)
 	view_snap_close(snap);
 }
 
+/* The first directory of the target that is there cannot be opened. */
+static int
+no_descriptor(void *ctx, enum hook_op op, size_t *len)
+{
+	unsigned int *mkdirs = ctx;
+
+	(void)len;
+	if (op == HOOK_MKDIR)
+		(*mkdirs)++;
+	if (op != HOOK_OPEN || *mkdirs != 2)
+		return 0;
+	*mkdirs = 3;
+	return -EMFILE;
+}
+
+/* A directory that cannot be opened is not taken for something else. */
+static void
+keeps_a_directory(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[1], sub[1];
+	unsigned int mkdirs = 0;
+	struct restore_report r;
+	struct view_snap *snap;
+	struct fault f;
+	struct told t;
+
+	sub[0] = made_file(m, "inner", "inner", 5);
+	v[0] = made_entry("dir", FILE_DIRECTORY);
+	made_directory(m, &v[0], sub, 1, 8, 2);
+	made_directory(m, &root, v, 1, 8, 2);
+	finish(m, &root, &s, &snap);
+	shell("mkdir -p out/dir && printf old >out/dir/keep");
+	hook_set(no_descriptor, &mkdirs);
+	CHECK_EQ(restore(snap, "", "out", true, &r, &t, &f), -ENODATA);
+	hook_set(NULL, NULL);
+	CHECK_EQ(mkdirs, 3);
+	CHECK_STR(t.last, "dir");
+	CHECK_EQ(t.f.err, -EMFILE);
+	CHECK(has_text("out/dir/keep", "old"));
+	no_temps("out");
+	view_snap_close(snap);
+}
+
 /* Of a group in parts no name in the way goes either, made or linked. */
 static void
 keeps_beside_a_part(void)
@@ -1162,10 +1207,10 @@ not_into_the_store(void)
 }
 
 CHECK_MAIN(TEST(kinds_and_links), TEST(stays_inside), TEST(takes_the_place),
-	TEST(keeps_what_is_there), TEST(keeps_beside_a_part),
-	TEST(two_names_of_one), TEST(moved_is_noticed), TEST(deep_tree),
-	TEST(damage_is_left_out), TEST(many_links), TEST(cut_is_told),
-	TEST(set_id_goes_with_its_owner), TEST(mask_is_no_right),
-	TEST(nothing_is_inherited), TEST(ends_on_the_disk),
-	TEST(short_of_memory), TEST(stops_without_a_trace),
-	TEST(not_into_the_store))
+	TEST(keeps_what_is_there), TEST(keeps_a_directory),
+	TEST(keeps_beside_a_part), TEST(two_names_of_one),
+	TEST(moved_is_noticed), TEST(deep_tree), TEST(damage_is_left_out),
+	TEST(many_links), TEST(cut_is_told), TEST(set_id_goes_with_its_owner),
+	TEST(mask_is_no_right), TEST(nothing_is_inherited),
+	TEST(ends_on_the_disk), TEST(short_of_memory),
+	TEST(stops_without_a_trace), TEST(not_into_the_store))
