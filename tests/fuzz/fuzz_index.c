@@ -6,6 +6,7 @@
  * is put is what is found.
  */
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "format/types.h"
@@ -31,6 +32,7 @@ bool __wrap_rocks_plain(int dirfd, const char *name);
 int __wrap_rocks_destroy(int dirfd, const char *name);
 int __wrap_room_check(int fd, struct fault *f);
 int __wrap_io_mkdirat(int dirfd, const char *name, mode_t mode);
+int __wrap_io_openat(int dirfd, const char *path, int flags, mode_t mode);
 int __wrap_faccessat(int dirfd, const char *name, int mode, int flags);
 int __wrap_ledger_hash(
 	struct ledger *l, uint64_t n, struct root *ret, struct fault *f);
@@ -113,6 +115,16 @@ __wrap_io_mkdirat(int dirfd, const char *name, mode_t mode)
 	(void)name;
 	(void)mode;
 	return 0;
+}
+
+/* The folder of caches. */
+int
+__wrap_io_openat(int dirfd, const char *path, int flags, mode_t mode)
+{
+	(void)dirfd;
+	(void)path;
+	(void)mode;
+	return open("/", flags | O_CLOEXEC);
 }
 
 int
