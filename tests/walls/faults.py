@@ -30,6 +30,7 @@ does one point alone.
 """
 
 import ctypes
+import hashlib
 import json
 import math
 import multiprocessing
@@ -111,6 +112,10 @@ TOLD = {
 TRIED_AGAIN = "open read pread write pwrite rename unlink mkdir".split()
 # Names of errors that are the source's, its agent's or the way's to it.
 OF_SOURCE = re.compile("agent-|source-|ssh-|host-key-")
+
+OLD = b"today's work"
+# As treedump.py has it.
+OLD_SHA = hashlib.sha256(bytes(8) + OLD.ljust(4096, b"\0")).hexdigest()
 
 Plan = namedtuple("Plan", "program op error sticky")
 AGENTS = ("muniment-agent", "strace-agent")
@@ -560,10 +565,8 @@ class Restore(Reading):
                 place.wrong(f"{path} is {found}: {ran}")
         if ran.status == 3 and not point.plan.sticky:
             for path in there.keys() - here.keys():
-                if not any(f"\n{up}: ".encode() in b"\n" + ran.err
-                           for up in ups(path)):
+                if not is_named(path, ran):
                     place.wrong(f"{path} is missing and not named: {ran}")
-
 
     @staticmethod
     def judge_error(place, ran, point):
@@ -574,11 +577,60 @@ class Restore(Reading):
         place.error_of_store(ran, "restore")
 
 
-def ups(path):
-    """A path and all above it."""
+class Overwrite(Restore):
+    """Where each name is taken already, by what lies there since."""
+
+    def ready(self, place):
+        remove(place.target)
+        os.mkdir(place.target)
+        for path, one in sorted(by_path(place.prepared.dump).items()):
+            at = os.path.join(place.target, path)
+            if one["type"] == "d":
+                os.makedirs(at, exist_ok=True)
+            else:
+                with open(at, "wb") as f:
+                    f.write(OLD)
+
+    def act(self, place, fault):
+        return place.do("restore", "--overwrite", f"{SOURCE}@latest",
+                        "--target", place.target, fault=fault,
+                        store=self.store(place))
+
+    def judge(self, place, ran, point, struck):
+        here = by_path(dump(place.target))
+        there = by_path(place.prepared.dump)
+        if ran.status == 0 and here != there:
+            place.wrong(f"status 0, but not what was stored: {ran}")
+        if ran.status == 1:
+            self.judge_error(place, ran, point)
+        for path, new in there.items():
+            self.judge_one(place, ran, point, path, here.get(path), new)
+        # What cannot be removed is left.
+        if not point.plan.sticky and "unlink" not in point.plan.op:
+            for path in here.keys() - there.keys():
+                place.wrong(f"{path} is left: {ran}")
+
+    @staticmethod
+    def judge_one(place, ran, point, path, found, new):
+        """It is the old one or the new one, whole."""
+        if found is None:
+            place.wrong(f"{path} is gone: {ran}")
+        elif new["type"] != "d" and found["sha256"] == OLD_SHA:
+            if ran.status == 3 and not point.plan.sticky and \
+                    not is_named(path, ran):
+                place.wrong(f"{path} is the old one and not named: {ran}")
+        elif any(found[what] != new[what]
+                 for what in ("type", "sha256", "target")):
+            place.wrong(f"{path} is {found}: {ran}")
+
+
+def is_named(path, ran):
+    """It, or something above it, has a line."""
     while path:
-        yield path
+        if f"\n{path}: ".encode() in b"\n" + ran.err:
+            return True
         path = path.rpartition("/")[0]
+    return False
 
 
 class Told(Reading):
@@ -714,6 +766,7 @@ SCENES = {
     "no-index": Pull("second", "cache/index"),
     "no-cache": Pull("second", "cache"),
     "restore": Restore(),
+    "overwrite": Overwrite(),
     "mount": Mount(),
     "verify": Verify("verify", "--json"),
     "verify-data": Verify("verify", "--read-data", "--json"),
