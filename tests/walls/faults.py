@@ -41,6 +41,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import Counter, namedtuple
 
 import wall
@@ -624,13 +625,16 @@ class Overwrite(Restore):
             place.wrong(f"{path} is {found}: {ran}")
 
 
+def ups(path):
+    """A path and all above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
 def is_named(path, ran):
     """It, or something above it, has a line."""
-    while path:
-        if f"\n{path}: ".encode() in b"\n" + ran.err:
-            return True
-        path = path.rpartition("/")[0]
-    return False
+    return any(f"\n{up}: ".encode() in b"\n" + ran.err for up in ups(path))
 
 
 class Told(Reading):
@@ -931,7 +935,10 @@ def start_worker(prepared):
 
 def do_point(job):
     point, follow = job
-    struck, status, bad = try_point(WORKER, point, follow)
+    try:
+        struck, status, bad = try_point(WORKER, point, follow)
+    except Exception:           # pylint: disable=broad-except
+        struck, status, bad = True, "none", [traceback.format_exc()]
     return point, bool(struck), status, bad
 
 
@@ -944,11 +951,13 @@ class Loop:
         self.by_status = Counter()
         # Or all jobs would be given out at once.
         self.slots = threading.Semaphore(2 * os.cpu_count())
+        self.given_up = False
 
     def jobs(self, points):
         for point in points:
             self.slots.acquire()
-            if self.wall.violations >= ENOUGH or self.wall.over():
+            if self.given_up or self.wall.over() or \
+                    self.wall.violations >= ENOUGH:
                 return
             self.tried += 1
             follow = self.wall.options.all or self.tried % FOLLOWED == 0
@@ -957,6 +966,15 @@ class Loop:
 
     def run(self, pool, points):
         """The points that were not met."""
+        try:
+            return self.take_results(pool, points)
+        except BaseException:
+            # Or the pool would wait for its thread, which is in jobs.
+            self.given_up = True
+            self.slots.release()
+            raise
+
+    def take_results(self, pool, points):
         missed = []
         for point, struck, status, bad in pool.imap_unordered(
                 do_point, self.jobs(points)):
