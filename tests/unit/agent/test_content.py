@@ -201,7 +201,7 @@ print(os.stat({0!r}).st_ino)"""
         class Pull(peer.Pull):
             def on_batch(pull, number):
                 if number == 1:
-                    pull.ino = run("nsenter", "-m", "-t",
+                    pull.ino = run("nsenter", "-m", "-r", "-t",
                                    str(pull.agent.child.pid),
                                    value=b"not of this one").stdout
 
