@@ -74,15 +74,10 @@ count(struct census *c, int at, const char *folder, bool deep, file_fn *fn)
 	struct stat st;
 	int fd, err;
 
-	fd = io_openat(at, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
+	dir = io_opendirat(at, folder, &err);
+	if (!dir)
+		return err == -ENOENT ? 0 : err;
+	fd = dirfd(dir);
 	while (errno = 0, (d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") == 0 ||
 			strcmp(d->d_name, "..") == 0 ||

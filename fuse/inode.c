@@ -487,9 +487,7 @@ blocks_of(const struct inode *inode)
 bool
 inode_is_cut(const struct place *place)
 {
-	return place->entry.kind == FILE_REGULAR &&
-	       (place->entry.flags & DIRENT_UNREAD) &&
-	       place->entry.size < INT64_MAX && !file_is_lost(place);
+	return file_is_cut(place) && place->entry.size < INT64_MAX;
 }
 
 static void

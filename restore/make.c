@@ -59,16 +59,6 @@ made_name(const struct making *m)
 	return m->replaces ? m->temp : m->item->name;
 }
 
-/* A file of which the source could read only a part. */
-static bool
-is_cut(const struct item *item)
-{
-	const struct dirent_rec *e = &item->place.entry;
-
-	return e->kind == FILE_REGULAR && (e->flags & DIRENT_UNREAD) &&
-	       !file_is_lost(&item->place);
-}
-
 static int
 making_begin(struct making *m, struct run *run, const struct dir *dir,
 	const struct item *item, struct fault *f)
@@ -86,7 +76,7 @@ making_begin(struct making *m, struct run *run, const struct dir *dir,
 	m->replaces = true;
 	temp_name(run, m->temp);
 	/* A part is more than nothing, but not more than what is there. */
-	if (is_cut(item))
+	if (file_is_cut(&item->place))
 		return fault_set(f, FAULT_SOURCE_UNREADABLE, NULL,
 			"the source could not read it to its end");
 	return 0;

@@ -157,20 +157,15 @@ sweep_options(const char *path)
 	static const char end[] = ".dbtmp";
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *e;
-	int fd;
+	int err;
 
-	fd = io_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		cleanup_close(&fd);
-		return;
-	}
-	while ((e = readdir(dir))) {
+	dir = io_opendirat(AT_FDCWD, path, &err);
+	while (dir && (e = readdir(dir))) {
 		size_t n = strlen(e->d_name);
 
 		if (n >= sizeof(end) &&
 			strcmp(e->d_name + n - strlen(end), end) == 0)
-			(void)io_unlinkat(fd, e->d_name, 0);
+			(void)io_unlinkat(dirfd(dir), e->d_name, 0);
 	}
 }
 

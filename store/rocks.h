@@ -55,7 +55,7 @@ void rocks_forget(struct rocks *r);
  * for ever at a FIFO); its manifest has a record of the wrong kind (see
  * rocks_log.h). A missing folder is fine.
  */
-bool rocks_plain(int dirfd, const char *name);
+bool rocks_plain(int at, const char *name);
 
 /* Remove a closed database's files and folder. The folder may be missing. */
 int rocks_destroy(int dirfd, const char *name);

@@ -20,29 +20,21 @@ is_dots(const char *name)
 /* A database that RocksDB cannot read it may not be able to remove either; its
  * folder is flat, but for folders of its own making that are flat as well. */
 static int
-remove_folder(int dirfd, const char *name, unsigned int depth)
+remove_folder(int at, const char *name, unsigned int depth)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *e;
-	int fd, err = 0;
+	int err = 0;
 
-	fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
+	dir = io_opendirat(at, name, &err);
 	while (err == 0 && (e = readdir(dir))) {
 		if (is_dots(e->d_name))
 			continue;
-		err = io_unlinkat(fd, e->d_name, 0);
+		err = io_unlinkat(dirfd(dir), e->d_name, 0);
 		if (err == -EISDIR && depth > 0)
-			err = remove_folder(fd, e->d_name, depth - 1);
+			err = remove_folder(dirfd(dir), e->d_name, depth - 1);
 	}
-	return err < 0 ? err : io_unlinkat(dirfd, name, AT_REMOVEDIR);
+	return err < 0 ? err : io_unlinkat(at, name, AT_REMOVEDIR);
 }
 
 /* A block (ROCKS_LOG_BLOCK), or what there is of it: its size, or -errno. */
@@ -92,24 +84,17 @@ file_plain(int dirfd, const char *name)
 }
 
 bool
-rocks_plain(int dirfd, const char *name)
+rocks_plain(int at, const char *name)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *e;
-	int fd;
+	int err = 0;
 
-	fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd == -ENOENT)
-		return true;
-	if (fd < 0)
-		return false;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return false;
-	}
+	dir = io_opendirat(at, name, &err);
+	if (!dir)
+		return err == -ENOENT;
 	while ((e = readdir(dir))) {
-		if (!is_dots(e->d_name) && !file_plain(fd, e->d_name))
+		if (!is_dots(e->d_name) && !file_plain(dirfd(dir), e->d_name))
 			return false;
 	}
 	return true;

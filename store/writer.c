@@ -107,25 +107,18 @@ sweep_folder(struct writer *w, const char *name, bool all, struct fault *f)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *e;
-	int fd, err;
+	int err;
 
-	fd = io_openat(
-		writer_dirfd(w), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return trouble_io(f, fd, name, "opening");
-	dir = fdopendir(fd);
-	if (!dir) {
-		err = -errno;
-		close(fd);
+	dir = io_opendirat(writer_dirfd(w), name, &err);
+	if (!dir)
 		return trouble_io(f, err, name, "opening");
-	}
 	while ((e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		/* One that stays costs room, and a name that is never drawn
 		 * again. */
 		if (all || e->d_name[0] == '.')
-			(void)io_unlinkat(fd, e->d_name, 0);
+			(void)io_unlinkat(dirfd(dir), e->d_name, 0);
 	}
 	return 0;
 }

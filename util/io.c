@@ -41,6 +41,19 @@ io_openat(int dirfd, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
+DIR *
+io_opendirat(int dirfd, const char *name, int *ret_err)
+{
+	int fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		return dir;
+	*ret_err = fd < 0 ? fd : -errno;
+	cleanup_close(&fd);
+	return NULL;
+}
+
 ssize_t
 io_read_some(int fd, void *p, size_t n)
 {

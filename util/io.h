@@ -8,6 +8,7 @@
  * negative errno.
  */
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,10 @@ must_check int io_openat(int dirfd, const char *path, int flags, mode_t mode);
  */
 must_check int io_open_regular(
 	int dirfd, const char *path, int flags, mode_t mode);
+
+/* A directory's stream, that the caller owns (_cleanup_closedir_), or NULL and
+ * *ret_err. A last symbolic link is not followed. */
+must_check DIR *io_opendirat(int dirfd, const char *name, int *ret_err);
 
 /* One read: the bytes read, from 1 to n, or 0 at the end of the file. */
 must_check ssize_t io_read_some(int fd, void *p, size_t n);

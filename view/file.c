@@ -60,6 +60,13 @@ file_is_lost(const struct place *place)
 	       place->entry.size > 0 && (place->entry.flags & DIRENT_UNREAD);
 }
 
+bool
+file_is_cut(const struct place *place)
+{
+	return place->entry.kind == FILE_REGULAR &&
+	       (place->entry.flags & DIRENT_UNREAD) && !file_is_lost(place);
+}
+
 /* ---- nodes ---- */
 
 static void

@@ -46,6 +46,9 @@ void file_close(struct file *file);
  */
 bool file_is_lost(const struct place *place);
 
+/* True when a part of the file is there, as far as the source could read it. */
+bool file_is_cut(const struct place *place);
+
 /* A piece of a file, in order: bytes, or (bytes.p is NULL) a hole. */
 struct file_piece {
 	uint64_t offset;

@@ -549,13 +549,7 @@ class Restore(Reading):
                         place.target, fault=fault, store=self.store(place))
 
     def judge(self, place, ran, point, struck):
-        here = by_path(dump(place.target)) \
-            if os.path.isdir(place.target) else {}
-        there = by_path(place.prepared.dump)
-        if ran.status == 0 and here != there:
-            place.wrong(f"status 0, but not what was stored: {ran}")
-        if ran.status == 1:
-            self.judge_error(place, ran, point)
+        here, there = self.judge_status(place, ran, point)
         # A file that is there is whole, or it is named, or its removal
         # failed as well.
         for path, found in here.items():
@@ -568,6 +562,17 @@ class Restore(Reading):
             for path in there.keys() - here.keys():
                 if not is_named(path, ran):
                     place.wrong(f"{path} is missing and not named: {ran}")
+
+    def judge_status(self, place, ran, point):
+        """What is there, and what was stored."""
+        here = by_path(dump(place.target)) \
+            if os.path.isdir(place.target) else {}
+        there = by_path(place.prepared.dump)
+        if ran.status == 0 and here != there:
+            place.wrong(f"status 0, but not what was stored: {ran}")
+        if ran.status == 1:
+            self.judge_error(place, ran, point)
+        return here, there
 
     @staticmethod
     def judge_error(place, ran, point):
@@ -598,12 +603,7 @@ class Overwrite(Restore):
                         store=self.store(place))
 
     def judge(self, place, ran, point, struck):
-        here = by_path(dump(place.target))
-        there = by_path(place.prepared.dump)
-        if ran.status == 0 and here != there:
-            place.wrong(f"status 0, but not what was stored: {ran}")
-        if ran.status == 1:
-            self.judge_error(place, ran, point)
+        here, there = self.judge_status(place, ran, point)
         for path, new in there.items():
             self.judge_one(place, ran, point, path, here.get(path), new)
         # What cannot be removed is left.
