@@ -16,6 +16,14 @@
  */
 #define PIECE_LEAST 4096U
 
+/*
+ * Holes begin and end at multiples of it. What a kernel calls data in space
+ * that was reserved and never written depends on its page cache: within a file
+ * of holes, blocks of zeros are holes whatever it says, so that the same bytes
+ * give the same content each time.
+ */
+#define HOLE_UNIT 4096U
+
 /* Files above it are read ahead with a larger window. */
 #define LARGE (512 * 1024)
 
@@ -75,16 +83,14 @@ read_piece(int fd, uint8_t *p, size_t n, uint64_t off)
 }
 
 /*
- * One frame of at most n bytes: the kernel copies them to where they are
- * written from, and the frame's head is put before them when their number is
- * known.
+ * Credit and room for a frame of at most n bytes; *ret is where they belong,
+ * behind the room for its head, and *ret_n how many there is credit for.
  */
 static int
-send_piece(struct file *f, size_t n)
+begin_frame(struct file *f, size_t n, uint8_t **ret, size_t *ret_n)
 {
 	struct buf *b = &f->out->b;
 	size_t least = n < PIECE_LEAST ? n : PIECE_LEAST, credit;
-	ssize_t got;
 	int err;
 
 	err = out_charge_some(
@@ -95,21 +101,57 @@ send_piece(struct file *f, size_t n)
 		err = buf_reserve(b, DATA_FRAME_HEAD + n);
 	if (err < 0)
 		return err;
-	n = credit - WIRE_DATA_HEAD;
-	got = read_piece(f->fd, b->p + b->n + DATA_FRAME_HEAD, n, f->off);
+	*ret = b->p + b->n + DATA_FRAME_HEAD;
+	*ret_n = credit - WIRE_DATA_HEAD;
+	return 0;
+}
+
+static int
+end_frame(struct file *f, size_t n)
+{
+	struct buf *b = &f->out->b;
+	int err = wire_data_head(f->at, f->off, n, b->p + b->n);
+
+	if (err < 0)
+		return err;
+	b->n += DATA_FRAME_HEAD + n;
+	f->off += n;
+	return 0;
+}
+
+/*
+ * One frame of at most n bytes: the kernel copies them to where they are
+ * written from, and the frame's head is put before them when their number is
+ * known.
+ */
+static int
+send_piece(struct file *f, size_t n)
+{
+	uint8_t *p;
+	ssize_t got;
+	int err;
+
+	err = begin_frame(f, n, &p, &n);
+	if (err < 0)
+		return err;
+	got = read_piece(f->fd, p, n, f->off);
 	if (got <= 0) {
-		f->out->credit += credit;
+		f->out->credit += WIRE_DATA_HEAD + n;
 		f->err = (int)-got;
 		f->ended = got == 0;
 		return 0;
 	}
 	f->out->credit += n - (size_t)got;
-	err = wire_data_head(f->at, f->off, (size_t)got, b->p + b->n);
-	if (err < 0)
-		return err;
-	b->n += DATA_FRAME_HEAD + (size_t)got;
-	f->off += (uint64_t)got;
-	return 0;
+	return end_frame(f, (size_t)got);
+}
+
+/* What a piece that ends at end may still hold. */
+static size_t
+piece_size(const struct file *f, uint64_t end)
+{
+	uint64_t n = PIECE - f->off % PIECE;
+
+	return (size_t)(n < end - f->off ? n : end - f->off);
 }
 
 static int
@@ -117,13 +159,8 @@ send_data(struct file *f, uint64_t end)
 {
 	int err = 0;
 
-	while (err == 0 && f->off < end && f->err == 0 && !f->ended) {
-		uint64_t n = PIECE - f->off % PIECE;
-
-		if (n > end - f->off)
-			n = end - f->off;
-		err = send_piece(f, (size_t)n);
-	}
+	while (err == 0 && f->off < end && f->err == 0 && !f->ended)
+		err = send_piece(f, piece_size(f, end));
 	return err;
 }
 
@@ -138,6 +175,102 @@ send_hole(struct file *f, uint64_t end)
 		err = wire_hole_encode(&f->out->b, &hole);
 	f->off = end;
 	return err == 0 ? out_push(f->out) : err;
+}
+
+static int
+send_bytes(struct file *f, const uint8_t *from, size_t n)
+{
+	int err = 0;
+
+	while (err == 0 && n > 0) {
+		uint8_t *p;
+		size_t part;
+
+		err = begin_frame(f, n, &p, &part);
+		if (err < 0)
+			return err;
+		memcpy(p, from, part);
+		from += part;
+		n -= part;
+		err = end_frame(f, part);
+	}
+	return err;
+}
+
+static bool
+is_zeros(const uint8_t *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+/* The length of the run of blocks at p that are zeros, or that are not. */
+static size_t
+run_length(const uint8_t *p, size_t n, bool *ret_zeros)
+{
+	size_t run = 0;
+
+	while (run < n) {
+		size_t block = n - run < HOLE_UNIT ? n - run : HOLE_UNIT;
+		bool zeros = is_zeros(p + run, block);
+
+		if (run == 0)
+			*ret_zeros = zeros;
+		else if (zeros != *ret_zeros)
+			break;
+		run += block;
+	}
+	return run;
+}
+
+static int
+send_runs(struct file *f, const uint8_t *p, size_t n)
+{
+	int err = 0;
+
+	while (err == 0 && n > 0) {
+		bool zeros;
+		size_t run = run_length(p, n, &zeros);
+
+		err = zeros ? send_hole(f, f->off + run)
+			    : send_bytes(f, p, run);
+		p += run;
+		n -= run;
+	}
+	return err;
+}
+
+/* Fill p, but for the end of the file or an error: the bytes read. */
+static size_t
+read_whole(struct file *f, uint8_t *p, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n && f->err == 0 && !f->ended) {
+		ssize_t got =
+			read_piece(f->fd, p + done, n - done, f->off + done);
+
+		f->err = got < 0 ? (int)-got : 0;
+		f->ended = got == 0;
+		done += got > 0 ? (size_t)got : 0;
+	}
+	return done;
+}
+
+/* What the file system calls data, of a file with holes. */
+static int
+send_island(struct file *f, uint64_t end)
+{
+	_cleanup_buf_ struct buf piece = BUF_INIT;
+	int err = 0;
+
+	while (err == 0 && f->off < end && f->err == 0 && !f->ended) {
+		size_t n = piece_size(f, end);
+
+		err = buf_reserve(&piece, n);
+		if (err == 0)
+			err = send_runs(f, piece.p, read_whole(f, piece.p, n));
+	}
+	return err;
 }
 
 static bool
@@ -176,13 +309,16 @@ send_sparse(struct file *f)
 	while (err == 0 && f->off < f->size && f->err == 0 && !f->ended) {
 		uint64_t data = seek(f, SEEK_DATA), end;
 
+		data -= data == f->size ? 0 : data % HOLE_UNIT;
 		if (data > f->off)
 			err = send_hole(f, data);
 		if (err < 0 || f->err != 0 || data == f->size)
 			return err;
 		/* Data that end where they begin are no answer. */
 		end = seek(f, SEEK_HOLE);
-		err = send_data(f, end > f->off ? end : f->size);
+		end += (HOLE_UNIT - end % HOLE_UNIT) % HOLE_UNIT;
+		err = send_island(
+			f, end > f->off && end < f->size ? end : f->size);
 	}
 	return err;
 }

@@ -45,6 +45,42 @@ class Content(Test):
             with open(path, "rb") as f:
                 self.assertEqual(found[os.fsencode(path)].content(), f.read())
 
+    def test_zeros_among_holes(self):
+        """In a file of holes what is sent are the blocks that are not zeros,
+        whatever the kernel calls data: the same bytes are sent alike."""
+        path = self.path("file")
+        with open(path, "wb") as f:
+            f.truncate(MIB + 100)
+            for at, data in ((64 * KIB, bytes(200 * KIB)),
+                             (100 * KIB + 5, b"x"),
+                             (127 * KIB, b"y" * 2 * KIB),
+                             (400 * KIB, b"z" * 5000),
+                             (MIB - 4, bytes(50))):
+                f.seek(at)
+                f.write(data)
+            os.posix_fallocate(f.fileno(), 600 * KIB, 64 * KIB)
+            f.seek(640 * KIB)
+            f.write(b"w")
+        for window in (4 * MIB, 3 * 4096):
+            e = self.one("file", window=window)
+            blocks = {at // 4096 for data, begin, end in e.extents if data
+                      for at in range(begin, end)}
+            with open(path, "rb") as f:
+                self.assertEqual(e.content(), f.read())
+            self.assertEqual(blocks, {25, 31, 32, 100, 101, 160})
+            self.assertEqual(e.end[:2], (0, MIB + 100))
+
+    def test_shrinking_among_holes(self):
+        path = self.path("file")
+        with open(path, "wb") as f:
+            f.truncate(MIB)
+            f.write(b"x" * 300 * KIB)
+        sizes = iter((200 * KIB, 100 * KIB + 1))
+        e = self.one("file", window=64 * KIB + 16, kind=self.later(
+            lambda: os.truncate(path, next(sizes, 100 * KIB + 1)), 70, 2))
+        self.assertEqual(e.restarts, 1)
+        self.assertEqual(e.end[1], 100 * KIB + 1)
+
     def test_growing_forever(self):
         """A file that grows with each frame is read to the size it had,
         again once, and called changed."""
@@ -103,7 +139,7 @@ class Content(Test):
         path = self.path("large")
         with open(path, "wb") as f:
             f.truncate(64 * MIB)
-            f.write(bytes(MIB))
+            f.write(b"x" * MIB)
         e = self.one("large", window=64 * KIB + 16,
                      kind=self.later(lambda: os.utime(path), 70))
         self.assertEqual((e.restarts, e.end[0], e.end[1]), (0, 1, 64 * MIB))
@@ -251,6 +287,22 @@ print(os.stat({0!r}).st_ino)"""
         e = pull.entries()[os.fsencode(self.path("file"))]
         self.assertEqual(e.problems, [(2, 5)])
         self.assertEqual(e.end[:2], (2, 256 * KIB))
+
+    @need_tool("strace")
+    def test_read_error_among_holes(self):
+        """What was read before it is sent."""
+        path = self.path("file")
+        with open(path, "wb") as f:
+            f.truncate(2 * MIB)
+            f.seek(MIB)
+            f.write(b"x" * MIB)
+            f.truncate(3 * MIB)
+        pull = self.pull(command=["strace", "-qq", "-o", "/dev/null", "-P",
+                                  path, "-e", "trace=pread64", "-e",
+                                  "inject=pread64:error=EIO:when=3"], env=TRACED)
+        e = pull.entries()[os.fsencode(path)]
+        self.assertEqual(e.problems, [(2, 5)])
+        self.assertEqual(e.end[:2], (2, MIB + 256 * KIB))
 
     def test_credit(self):
         """With a window far below one piece everything arrives, and the
