@@ -18,6 +18,7 @@
 #include "cli/pull_told.h"
 #include "cli/stop.h"
 #include "keys/secmem.h"
+#include "store/caches.h"
 #include "store/snapshots.h"
 #include "store/store_read.h"
 #include "store/vault_keys.h"
@@ -183,19 +184,20 @@ read_request(struct request *q, int argc, char **argv, struct fault *f)
 	return options_store(&q->store, f);
 }
 
-/*
- * RocksDB ends the process when it lacks memory or threads, and at some errors
- * of the disk (store/rocks.c); the reason is on stderr by then.
+static const char *written_to;
+
+/* RocksDB ends the process (store/caches.h); the reason is on stderr by then.
  */
 static void
 on_abort(int sig)
 {
 	static const char text[] =
 		"muniment pull: cache: its database gave up, for the reason "
-		"above; packs and ledger are unharmed; mend that, or remove "
-		"cache/, and pull again [index-damaged]\n";
+		"above; packs and ledger are unharmed; mend that and pull "
+		"again: what gives up twice is made anew [index-damaged]\n";
 
 	(void)sig;
+	caches_gave_up(written_to);
 	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
 	_exit(STATUS_FAILED);
 }
@@ -219,6 +221,7 @@ main(int argc, char **argv)
 		/* An agent or a terminal that has gone is an error of
 		 * write(2). */
 		signal(SIGPIPE, SIG_IGN);
+		written_to = q.store;
 		signal(SIGABRT, on_abort);
 		r = pull(&q, &f);
 	}

@@ -19,6 +19,7 @@
 #define LAYOUT_CACHE "cache"
 #define LAYOUT_INDEX "cache/index"
 #define LAYOUT_STAT "cache/stat"
+#define LAYOUT_GAVE_UP "cache/gave-up"
 #define LAYOUT_RUN "run"
 
 /* Room for each of the names below and its NUL. */

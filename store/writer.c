@@ -21,6 +21,7 @@
 #include "format/field.h"
 #include "keys/secmem.h"
 #include "keys/sign.h"
+#include "store/caches.h"
 #include "store/layout.h"
 #include "store/lock.h"
 #include "store/room.h"
@@ -214,6 +215,8 @@ writer_close(struct writer *w)
 		writer_stat_flush(w);
 	statdb_close(w->stat);
 	index_close(w->index);
+	if (w->stat)
+		caches_held(writer_dirfd(w));
 	locality_free(w->locality);
 	append_close(w->ledger);
 	state_free(&w->state);

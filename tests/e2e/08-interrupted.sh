@@ -111,21 +111,46 @@ pull files1 "$SCRATCH/src"
 equal root "$(field root)" "$root"
 expect_status 0 "$MUNIMENT" verify --read-data
 
+# thread_refused N: a pull of which the N-th thread of a process cannot be made.
+thread_refused() {
+	_status=0
+	strace -f -q -o "$SCRATCH/calls" -e trace=clone3 \
+		-e "inject=clone3:error=EAGAIN:when=$1" "$MUNIMENT" pull \
+		--source files1 "$SCRATCH/src" >"$OUT" 2>"$ERR" || _status=$?
+}
+
 say a pull whose database gives up
 gave_up=0
 for n in 1 2 3 4 5 6; do
-	_status=0
-	strace -f -q -o "$SCRATCH/calls" -e trace=clone3 \
-		-e "inject=clone3:error=EAGAIN:when=$n" "$MUNIMENT" pull \
-		--source files1 "$SCRATCH/src" >"$OUT" 2>"$ERR" || _status=$?
+	thread_refused $n
 	grep -q INJECTED "$SCRATCH/calls" || break
 	[ $_status -eq 0 ] || equal "lines that are its own ($n)" \
 		"$(grep -c '^muniment pull: .*\[[a-z-]*\]$' "$ERR")" 1
 	! grep -q 'its database gave up.*\[index-damaged\]$' "$ERR" ||
-		gave_up=$((gave_up + 1))
+		[ $gave_up -gt 0 ] || gave_up=$n
 	equal status $_status 1
 	expect_status 0 "$MUNIMENT" verify
 done
 [ $gave_up -gt 0 ] || fail 'a database without threads was not met'
 pull files1 "$SCRATCH/src"
 equal root "$(field root)" "$root"
+
+say the caches of one that gave up once stay, after the second they are new
+for times in 1 2; do
+	sleep 3.1
+	pull files1 "$SCRATCH/src"
+	equal 'read of what is known' "$(field bytes_read)" 0
+	for _ in $(seq $times); do
+		thread_refused $gave_up
+		equal status $_status 1
+	done
+	[ $times -eq 2 ] || equal 'databases' \
+		"$(find "$MUNIMENT_STORE/cache" -name CURRENT | wc -l)" 2
+done
+equal 'databases that gave up twice' \
+	"$(find "$MUNIMENT_STORE/cache" -name CURRENT | wc -l)" 0
+pull files1 "$SCRATCH/src"
+equal root "$(field root)" "$root"
+[ "$(field bytes_read)" -gt 0 ] || fail 'what cache told it so much?'
+[ ! -e "$MUNIMENT_STORE/cache/gave-up" ] || fail 'they hold again'
+expect_status 0 "$MUNIMENT" verify --read-data
