@@ -99,6 +99,8 @@ def limits():
          LIMITS["Argon2id memory"][1]),
         ("format/keyblob.h", "KEYBLOB_ARGON_PASSES_MAX",
          LIMITS["Argon2id passes"][1]),
+        ("format/field.h", "FIELD_SOURCE_MAX",
+         1 + section("9.1").number(r"`\[a-z0-9\]\[a-z0-9._-\]\{0,#\}`")),
         ("util/limits.h", "LIMIT_NAME", LIMITS["name"]),
         ("util/limits.h", "LIMIT_NAME", objects.Entry.MOST),
         # Kind, number and length stand before the name.
@@ -134,7 +136,9 @@ def structures():
         ("format/keyblob.h", "KEYBLOB_RECIPIENT_SIZE", RECIPIENT.size),
         ("format/pack.h", "PACK_WRAPS_MAX",
          pack.HEADER["number of wraps"].range[1]),
+        ("format/leaf.h", "LEAF_HEAD_SIZE", ledger.LEAF.size),
         ("format/leaf.h", "LEAF_FILE_LEAVES", ledger.FILE_LEAVES),
+        ("format/manifest.h", "MANIFEST_HEAD_SIZE", pack.MANIFEST.size),
         ("format/content.h", "CONTENT_WRITE_MAX", audit.CONTENT_MOST),
         ("format/directory.h", "DIRECTORY_WRITE_MAX", audit.NODE_MOST),
         ("pull/file.c", "NODE_MIN", audit.CONTENT_LEAST),
@@ -254,7 +258,9 @@ def labels():
     text = page.section("11").prose.partition("**Piece list**")[0]
     quoted = [text] + [page.section(n).prose for n in page.SECTIONS
                        if n != "11"] + [
-        " ".join(row) for row in page.section("2").table("key").rows]
+        " ".join(row) for table in (page.section("2").table("key"),
+                                    *page.section("11").tables)
+        for row in table.rows]
     return sorted({label for part in quoted for formula in re.findall(
         r"`([^`]+)`", part) for label in re.findall(r'"([^"]+)"', formula)})
 
