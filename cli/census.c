@@ -64,7 +64,7 @@ count_cache(
 
 /*
  * Files of a folder and, with deep, of the folders in it. A file that goes
- * meanwhile is not counted; a folder that is not there has none.
+ * meanwhile is not counted; a folder that is not there, or is none, has none.
  */
 static int
 count(struct census *c, int at, const char *folder, bool deep, file_fn *fn)
@@ -76,7 +76,7 @@ count(struct census *c, int at, const char *folder, bool deep, file_fn *fn)
 
 	dir = io_opendirat(at, folder, &err);
 	if (!dir)
-		return err == -ENOENT ? 0 : err;
+		return err == -ENOENT || err == -ENOTDIR ? 0 : err;
 	fd = dirfd(dir);
 	while (errno = 0, (d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") == 0 ||

@@ -43,7 +43,8 @@ mode_text(char dst[11], const struct dirent_rec *e)
 static char
 mark(const struct dirent_rec *e)
 {
-	if (e->flags & (DIRENT_UNREAD | DIRENT_NOT_ENTERED))
+	if (e->flags &
+		(DIRENT_UNREAD | DIRENT_NOT_ENTERED | DIRENT_ATTRS_UNREAD))
 		return '!';
 	if (e->flags & DIRENT_CHANGED)
 		return '~';
@@ -117,6 +118,8 @@ add_details(struct json *j, const struct list_entry *e)
 		json_bool(j, "changed", true);
 	if (d->flags & DIRENT_UNREAD)
 		json_bool(j, "unread", true);
+	if (d->flags & DIRENT_ATTRS_UNREAD)
+		json_bool(j, "attributes_unread", true);
 	if (d->flags & DIRENT_NOT_ENTERED)
 		json_bool(j, "not_entered", true);
 }

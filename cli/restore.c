@@ -105,6 +105,10 @@ print_report(const struct restore_report *r, double seconds)
 	if (r->attrs_damaged > 0)
 		printf("without attributes, which are damaged: %" PRIu64 "\n",
 			r->attrs_damaged);
+	if (r->attrs_unread > 0)
+		printf("without attributes, which the source could not read: "
+		       "%" PRIu64 "\n",
+			r->attrs_unread);
 	if (r->changed > 0)
 		printf("changed while they were read: %" PRIu64 "\n",
 			r->changed);
@@ -149,6 +153,8 @@ print_json(const struct restore_report *r, bool complete, struct fault *f)
 	json_number(&j, "failed", r->failed);
 	json_number(&j, "unread", r->unread);
 	json_number(&j, "cut", r->cut);
+	json_number(&j, "attributes_damaged", r->attrs_damaged);
+	json_number(&j, "attributes_unread", r->attrs_unread);
 	json_number(&j, "changed", r->changed);
 	add_lost(&j, r);
 	return json_print(&j, f);

@@ -9,7 +9,7 @@
 #define OWNER_MAX (1U + 4U + 1U + 255U)
 #define ENTRY_FLAGS                                                            \
 	(DIRENT_ATTRS | DIRENT_LINK_GROUP | DIRENT_CHANGED | DIRENT_UNREAD |   \
-		DIRENT_NOT_ENTERED)
+		DIRENT_NOT_ENTERED | DIRENT_ATTRS_UNREAD)
 #define TAG_CRITICAL 0x8000U
 
 /* Owner names. */
@@ -178,7 +178,7 @@ entry_size_ok(const struct dirent_rec *e)
 	case FILE_REGULAR:
 		return e->size <= FORMAT_FILE_MAX;
 	case FILE_DIRECTORY:
-		return true;
+		return e->content != 0 || (e->size == 0 && e->below == 0);
 	case FILE_SYMLINK:
 		return e->size <= LIMIT_LINK_TARGET;
 	case FILE_FIFO:

@@ -29,6 +29,7 @@ enum dirent_flag {
 	DIRENT_CHANGED = 4,
 	DIRENT_UNREAD = 8,
 	DIRENT_NOT_ENTERED = 16,
+	DIRENT_ATTRS_UNREAD = 32, /* or not all of them */
 };
 
 /*

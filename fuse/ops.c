@@ -524,9 +524,12 @@ reply_bytes(fuse_req_t req, struct span bytes, size_t size)
 		fuse_reply_buf(req, (const char *)bytes.p, bytes.n);
 }
 
-/* The set of an inode, held by o; answers itself when there is none. */
+/*
+ * The set of an inode, held by o; answers itself when there is none, or when it
+ * must be whole and the source could not read it.
+ */
 static bool
-get_attrs(fuse_req_t req, fuse_ino_t ino, struct view_object *o,
+get_attrs(fuse_req_t req, fuse_ino_t ino, bool whole, struct view_object *o,
 	struct attrs *ret)
 {
 	struct fault f = {0};
@@ -539,6 +542,10 @@ get_attrs(fuse_req_t req, fuse_ino_t ino, struct view_object *o,
 		return false;
 	if (inode.kind != INODE_PLACE)
 		return true;
+	if (whole && (inode.place.entry.flags & DIRENT_ATTRS_UNREAD)) {
+		fuse_reply_err(req, EIO);
+		return false;
+	}
 	err = place_attrs(inode.snap, &inode.place, o, ret, &f);
 	if (err < 0)
 		reply_fault(req, err, &f);
@@ -552,7 +559,7 @@ op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	struct attrs set;
 	struct span value;
 
-	if (!get_attrs(req, ino, &o, &set))
+	if (!get_attrs(req, ino, false, &o, &set))
 		return;
 	if (set.n == 0 || attrs_find(&set, span_str(name), &value) != 0)
 		fuse_reply_err(req, ENODATA);
@@ -571,7 +578,7 @@ op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	struct rcur at;
 	int err = 0;
 
-	if (!get_attrs(req, ino, &o, &set))
+	if (!get_attrs(req, ino, true, &o, &set))
 		return;
 	at = rcur_init(set.rows);
 	while (err == 0 && attrs_next(&at, &attr)) {

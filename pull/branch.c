@@ -248,8 +248,10 @@ branch_answer(struct tree *t, struct batch *b, struct fault *f)
 			decide(t, b, e) != 0)
 			return out_of_memory(f);
 		if (e->l.kind == FILE_DIRECTORY &&
-			(e->l.flags & WIRE_ENTRY_FOLLOWS) == 0)
+			(e->l.flags & WIRE_ENTRY_FOLLOWS) == 0) {
 			e->flags |= DIRENT_NOT_ENTERED;
+			e->l.size = 0;
+		}
 		want[i] = e->want;
 	}
 	if (wire_want_encode(peer_output(t->o->peer), &w) != 0)
@@ -353,6 +355,12 @@ to_memory(struct tree *t, struct dir *d, const struct entry *e)
 		d->memory, e->l.name, &s, &e->packs, buf_span(&t->scratch));
 }
 
+bool
+branch_left_out(const struct entry *e)
+{
+	return (e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0 || e->gone;
+}
+
 static int
 remember_entries(struct tree *t, struct batch *b, struct fault *f)
 {
@@ -361,7 +369,7 @@ remember_entries(struct tree *t, struct batch *b, struct fault *f)
 
 	for (i = 0; i < b->n; i++) {
 		e = &b->entry[i];
-		if ((e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
+		if (branch_left_out(e))
 			continue;
 		count(t, e);
 		if (ordinal_map_add(&t->t->packs, &e->packs) != 0 ||
@@ -381,7 +389,7 @@ store_entries(struct tree *t, struct batch *b, struct fault *f)
 
 	for (i = 0; r == 0 && i < b->n; i++) {
 		e = &b->entry[i];
-		if ((e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
+		if (branch_left_out(e))
 			continue;
 		branch_dirent(t, b->dir, e, &d);
 		r = pages_add(

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define COMPARTMENT 1u /* until compartments can be made */
 #define DAY (24 * 60 * 60)
@@ -129,6 +130,18 @@ greet(struct run *u, struct fault *f)
 
 /* ---- the tree ---- */
 
+/* Another machine's numbers mean nothing here. */
+static void
+look_for_store(const struct run *u, struct tree_opts *to)
+{
+	struct stat st;
+
+	if (u->where.host == NULL && stat(u->o->store, &st) == 0) {
+		to->store_device = st.st_dev;
+		to->store_inode = st.st_ino;
+	}
+}
+
 static int
 run_tree(struct run *u, struct fault *f)
 {
@@ -155,6 +168,7 @@ run_tree(struct run *u, struct fault *f)
 	if (remember_open(&ro, &u->remember) != 0)
 		return out_of_memory(f);
 	to.ingest = u->ingest;
+	look_for_store(u, &to);
 	to.remember = u->remember;
 	return tree_run(&to, &u->tree, f);
 }

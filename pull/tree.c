@@ -11,6 +11,7 @@
 #include "util/mem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int
@@ -51,6 +52,28 @@ listing_ok(const struct listing *l)
 	       (l->flags & WIRE_ENTRY_FOLLOWS) == 0;
 }
 
+/* A pattern leaves the store out; under another name, as of a bind mount, it
+ * would grow by itself with each pull. */
+static bool
+is_store(const struct tree *t, const struct listing *l)
+{
+	return t->o->store_inode != 0 && l->kind == FILE_DIRECTORY &&
+	       (l->flags & WIRE_ENTRY_FOLLOWS) != 0 &&
+	       l->inode == t->o->store_inode && l->device == t->o->store_device;
+}
+
+static int
+its_own_store(const struct listing *l, struct fault *f)
+{
+	char name[LIMIT_NAME + 1];
+
+	snprintf(name, sizeof(name), "%.*s", (int)l->name.n,
+		(const char *)l->name.p);
+	return fault_set(f, FAULT_USAGE, name,
+		"it is the store itself, by another mount: leave it out with "
+		"--exclude");
+}
+
 /* Copy a batch's entries and decode them. */
 static int
 new_batch(struct tree *t, const struct wire_batch *w, struct batch **ret,
@@ -78,6 +101,8 @@ new_batch(struct tree *t, const struct wire_batch *w, struct batch **ret,
 		if (!wire_batch_next(&at, &b->entry[i].l) ||
 			!listing_ok(&b->entry[i].l))
 			return wrong(f, "an impossible entry");
+		if (is_store(t, &b->entry[i].l))
+			return its_own_store(&b->entry[i].l, f);
 		b->entry[i].listing.n = (size_t)(at.p - b->entry[i].listing.p);
 		if ((b->entry[i].l.flags & WIRE_ENTRY_FOLLOWS) != 0)
 			b->open++;
@@ -178,19 +203,32 @@ take_batch(struct tree *t, struct span payload, struct fault *f)
 	return r != 0 ? r : branch_answer(t, b, f);
 }
 
+/* It was listed, and removed before it could be opened: a change, and nothing
+ * that could not be read. */
+static bool
+vanished(const struct batch *b, const struct entry *e,
+	const struct wire_problem *p)
+{
+	return p->err == ENOENT && b->dir != NULL &&
+	       e->l.kind != FILE_DIRECTORY &&
+	       (p->reason == PROBLEM_NOT_OPENED || p->reason == PROBLEM_ATTRS ||
+		       p->reason == PROBLEM_LINK);
+}
+
 static int
 take_problem(struct tree *t, struct span payload, struct fault *f)
 {
 	struct wire_problem p;
 	struct batch *b;
+	struct entry *e;
 
 	if (wire_problem_decode(payload, &p) != 0)
 		return wrong(f, "an impossible problem");
 	b = branch_find(t, p.at.batch);
 	if (b == NULL || p.at.entry >= b->n)
 		return wrong(f, "a problem of nothing that is under way");
-	if (b->dir == NULL &&
-		(b->entry[p.at.entry].l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
+	e = &b->entry[p.at.entry];
+	if (b->dir == NULL && (e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
 		return fault_set(f,
 			p.err == ENOENT || p.err == ENOTDIR
 				? FAULT_SOURCE_MISSING
@@ -198,8 +236,15 @@ take_problem(struct tree *t, struct span payload, struct fault *f)
 			t->o->location, "%s",
 			p.err == 0 ? "it cannot be examined"
 				   : strerror((int)p.err));
-	b->entry[p.at.entry].excused = true;
-	return branch_problem(t, b, p.at.entry, p.reason, p.err, f);
+	e->excused = true;
+	if (p.reason == PROBLEM_ATTRS || p.reason == PROBLEM_ATTRS_LIMIT)
+		e->flags |= DIRENT_ATTRS_UNREAD;
+	if (!vanished(b, e, &p))
+		return branch_problem(t, b, p.at.entry, p.reason, p.err, f);
+	if (e->gone)
+		return 0;
+	e->gone = true;
+	return branch_problem(t, b, p.at.entry, PROBLEM_CHANGED, p.err, f);
 }
 
 /* ---- contents ---- */

@@ -54,6 +54,8 @@ struct tree_opts {
 	struct remember *remember;
 	const struct tree_sink *sink;
 	const char *location; /* for messages */
+	/* The store's folder, where the source may see it; else both are 0. */
+	uint64_t store_device, store_inode;
 	uint16_t paths;
 	uint32_t today;
 	int64_t clock_skew; /* source's clock minus ours, seconds */

@@ -26,6 +26,7 @@ struct entry {
 	bool trusted;	     /* may be remembered */
 	bool has_problem;
 	bool excused; /* the agent said why what is wanted may not come */
+	bool gone;    /* removed at the source since it was listed */
 	bool restarted;
 	struct ref content_ref;
 	struct ref attrs_ref;
@@ -94,6 +95,10 @@ must_check int branch_settle(struct tree *t, struct batch *b, struct fault *f);
 /* Note a problem of an entry; it goes into the snapshot. */
 must_check int branch_problem(struct tree *t, struct batch *b, uint16_t entry,
 	enum problem_reason reason, uint32_t err, struct fault *f);
+
+/* True for what stands in no directory: nothing is known of it, or it is there
+ * no more. */
+bool branch_left_out(const struct entry *e);
 
 /* A new directory below an entry. */
 must_check int branch_directory(struct tree *t, struct batch *parent,

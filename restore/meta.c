@@ -242,6 +242,16 @@ set_times(struct state *s)
 	}
 }
 
+static void
+attrs_unread(struct state *s, const struct attrs *set)
+{
+	struct span value;
+
+	s->did->attrs_unread++;
+	if (attrs_find(set, span_str("system.posix_acl_access"), &value) != 0)
+		s->mode = place_narrow_mode(s->place->entry.mode);
+}
+
 void
 meta_apply(struct run *run, const struct meta_at *at, const struct place *place,
 	struct restore_report *did)
@@ -250,8 +260,12 @@ meta_apply(struct run *run, const struct meta_at *at, const struct place *place,
 	struct state s = {run, at, place, did, place->entry.mode};
 	struct attrs set = {0, {NULL, 0}};
 
-	if (place_attrs(run->snap, place, &o, &set, NULL) != 0)
+	if (place_attrs(run->snap, place, &o, &set, NULL) != 0) {
 		did->attrs_damaged++;
+		s.mode = place_narrow_mode(place->entry.mode);
+	}
+	if (place->entry.flags & DIRENT_ATTRS_UNREAD)
+		attrs_unread(&s, &set);
 	set_owner(&s);
 	drop_acl(at);
 	set_attrs(&s, &set, false);

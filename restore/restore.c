@@ -154,6 +154,7 @@ add_report(struct restore_report *to, const struct restore_report *did)
 	to->cut += did->cut;
 	to->changed += did->changed;
 	to->attrs_damaged += did->attrs_damaged;
+	to->attrs_unread += did->attrs_unread;
 	for (size_t i = 0; i < RESTORE_KINDS; i++) {
 		if (to->lost[i] == 0)
 			to->why[i] = did->why[i];
@@ -395,7 +396,7 @@ judge(const struct run *run, struct fault *f)
 			(unsigned long long)r->cut);
 	for (size_t i = 0; run->root && i < RESTORE_KINDS; i++)
 		lost += r->lost[i];
-	lost += r->attrs_damaged;
+	lost += r->attrs_damaged + r->attrs_unread;
 	if (lost > 0)
 		return fault_set(f, FAULT_RESTORE_INCOMPLETE, target,
 			"%llu inodes lack metadata", (unsigned long long)lost);

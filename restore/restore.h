@@ -59,8 +59,10 @@ struct restore_report {
 	uint64_t cut;
 	/* Restored, but the source changed while it was read. */
 	uint64_t changed;
-	/* Restored without attributes, which are damaged in the store. */
+	/* Restored without attributes: they are damaged in the store, or the
+	 * source could not read them. */
 	uint64_t attrs_damaged;
+	uint64_t attrs_unread;
 
 	/* Inodes that lack something, and the first errno, negative. */
 	uint64_t lost[RESTORE_KINDS];

@@ -276,6 +276,15 @@ hold_pack(struct view_snap *s, uint32_t ordinal, struct packset_pack **ret,
 	return packset_get(s->view->packs, &want, ret, f);
 }
 
+static void
+let_go(struct view_snap *s, struct packset_pack *pack, int err)
+{
+	if (err < 0)
+		packset_fail(s->view->packs, pack);
+	else
+		packset_put(s->view->packs, pack);
+}
+
 /*
  * The one way to an object. An object that cannot be read at its address may
  * be taken from another pack of the manifest whose table shows its id: that
@@ -292,7 +301,7 @@ get_object(struct view_snap *s, struct addr addr, const struct ref *ref,
 	if (err < 0)
 		return err;
 	err = hold_object(s, pack, addr, ref, ret, ret_id, f);
-	packset_put(s->view->packs, pack);
+	let_go(s, pack, err);
 	return err;
 }
 
@@ -337,7 +346,7 @@ view_ref_stands(
 	err = find_row(pack, ref->addr, &row, &block, f);
 	if (err == 0)
 		err = check_row(&row, ref, f);
-	packset_put(s->view->packs, pack);
+	let_go(s, pack, err);
 	if (err == 0)
 		*leaf = row.refs == 0;
 	return err;

@@ -298,3 +298,17 @@ packset_put(struct packset *set, struct packset_pack *pack)
 	if (gone)
 		entry_free(gone);
 }
+
+void
+packset_fail(struct packset *set, struct packset_pack *pack)
+{
+	struct entry *e = (struct entry *)pack;
+
+	pthread_mutex_lock(&set->lock);
+	if (e->state == OPEN) {
+		e->state = FAILED;
+		table_remove(set, e);
+	}
+	pthread_mutex_unlock(&set->lock);
+	packset_put(set, pack);
+}

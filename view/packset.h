@@ -57,4 +57,8 @@ must_check int packset_get(struct packset *set, const struct packset_want *want,
 /* End a hold. */
 void packset_put(struct packset *set, struct packset_pack *pack);
 
+/* End a hold after a read that failed. The next to want the pack opens its file
+ * anew: it may have been put back from a copy. */
+void packset_fail(struct packset *set, struct packset_pack *pack);
+
 #endif

@@ -48,6 +48,17 @@ place_is_dir(const struct place *p)
 	return p->entry.kind == FILE_DIRECTORY;
 }
 
+/*
+ * The rights of an entry whose ACL is not known. Where there was one, the
+ * group's bits are the most that it allowed, to anyone: the group then gets no
+ * more than all others.
+ */
+static inline uint16_t
+place_narrow_mode(uint16_t mode)
+{
+	return (uint16_t)(mode & (~070U | (mode & 07U) << 3));
+}
+
 /* The top directory, or whatever else a snapshot's single root is. */
 void place_top(struct view_snap *s, struct place *ret);
 

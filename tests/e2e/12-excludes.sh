@@ -59,9 +59,26 @@ say other file systems
 mkdir "$src/other"
 mount -t tmpfs -o size=1m none "$src/other" || exit 0
 at_exit "unmount $(quote "$src/other")"
+for i in $(seq 20); do
+	echo x >"$src/other/g$i"
+done
 echo x >"$src/other/g"
 pull files1 "$src"
 has other kept/d.txt
 lacks other/g
+# A folder of a file system in memory has a size of its own; by the page the one
+# that was not entered has none.
+expect_status 0 /usr/bin/python3 "$TOOLS/../reader/read.py" \
+	"$MUNIMENT_STORE" "$MUNIMENT_PASSPHRASE_FILE" check
 pull files1 "$src" --cross-file-systems
 has other other/g
+
+say the store itself by another mount
+mkdir "$SCRATCH/bound"
+mount --bind "$MUNIMENT_STORE" "$SCRATCH/bound"
+at_exit "umount $(quote "$SCRATCH/bound")"
+expect_status 2 "$MUNIMENT" pull --store "$SCRATCH/bound" --source files1 "$src"
+expect_stderr 'store: it is the store itself.*--exclude'
+pull files1 "$src" --store "$SCRATCH/bound" --exclude /vault/store
+has vault
+lacks vault/store

@@ -30,6 +30,7 @@ int __wrap_io_open_regular(int dirfd, const char *name, int flags, mode_t mode);
 int __wrap_packset_get(struct packset *set, const struct packset_want *want,
 	struct packset_pack **ret, struct fault *f);
 void __wrap_packset_put(struct packset *set, struct packset_pack *p);
+void __wrap_packset_fail(struct packset *set, struct packset_pack *p);
 int __wrap_manifests_root(
 	const struct manifest_file *m, uint32_t ordinal, struct root *ret);
 void __wrap_id_compute(struct id *out, const struct id_keys *keys,
@@ -62,6 +63,13 @@ __wrap_packset_get(struct packset *set, const struct packset_want *want,
 
 void
 __wrap_packset_put(struct packset *set, struct packset_pack *p)
+{
+	(void)set;
+	(void)p;
+}
+
+void
+__wrap_packset_fail(struct packset *set, struct packset_pack *p)
 {
 	(void)set;
 	(void)p;

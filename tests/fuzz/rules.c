@@ -87,7 +87,7 @@ rule_kind(unsigned int kind, unsigned int content, unsigned int flags)
 	static const uint8_t contents[8][2] = {
 		[1] = {1, 2}, [2] = {3, 4}, [3] = {6, 6}};
 
-	TRIP_MUST(kind >= 1 && kind <= 7 && flags <= 31);
+	TRIP_MUST(kind >= 1 && kind <= 7 && flags <= 63);
 	TRIP_MUST(content == 0 || content == contents[kind][0] ||
 		  content == contents[kind][1]);
 	TRIP_MUST(kind != 2 || !(flags & 2));

@@ -146,7 +146,8 @@ class Agent:
         reason = inode.problem[0] if inode.problem else None
         if reason and reason != plan.DIRECTORY_CUT:
             self.problem(number, index, inode)
-        if want & WANT_ATTRIBUTES and reason != plan.NO_ATTRIBUTES:
+        if want & WANT_ATTRIBUTES and not inode.gone and reason not in (
+                plan.NO_ATTRIBUTES, plan.ATTRIBUTES_TOO_LARGE):
             self.attributes(place, inode)
         if want & WANT_CONTENT and inode.kind == plan.SYMLINK and \
                 reason != plan.NO_TARGET:

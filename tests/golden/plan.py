@@ -12,11 +12,13 @@ CHUNK, NODE, PAGE, PAGES, LINK = 1, 2, 3, 4, 6          # section 7
 # Of a listing, 10.1.
 FOLLOWS, OTHER_FILE_SYSTEM, CACHEDIR, UNEXAMINED = 1, 2, 4, 8
 # Of an entry, 7.2.
-HAS_ATTRIBUTES, HAS_GROUP, CHANGED, UNREAD, NOT_ENTERED = 1, 2, 4, 8, 16
+(HAS_ATTRIBUTES, HAS_GROUP, CHANGED, UNREAD, NOT_ENTERED,
+ LACKS_ATTRIBUTES) = 1, 2, 4, 8, 16, 32
 # Reasons, 7.6.
 (NOT_OPENED, NOT_READ, NO_ATTRIBUTES, CHANGED_WHILE_READ, DIRECTORY_CUT,
  NO_TARGET, NOT_EXAMINED, ATTRIBUTES_TOO_LARGE) = range(1, 9)
 
+ENOENT = 2
 DEVICE, OTHER_DEVICE = 0x0102030405060708, 0x1112131415161718
 NAMES = {("user", 1000): b"anna", ("user", 1): "müller".encode(),
          ("group", 0): b"root", ("group", 100): b"users",
@@ -77,6 +79,14 @@ class Inode:
     def unexamined(self):
         return self.listing_flags & UNEXAMINED != 0
 
+    @property
+    def gone(self):
+        return self.problem == (NOT_OPENED, ENOENT)
+
+    @property
+    def left_out(self):
+        return self.unexamined or self.gone
+
 
 def directory(name, below, **more):
     return Inode(name, DIRECTORY, mode=more.pop("mode", 0o755), below=sorted(
@@ -95,7 +105,7 @@ def kinds():
         Inode(b"link-4095", SYMLINK, target=long_target, mode=0o777),
         directory(b"empty", []),
         directory(b"other-file-system", [], mode=0o1777,
-                  listing_flags=OTHER_FILE_SYSTEM),
+                  listing_flags=OTHER_FILE_SYSTEM, listed_size=4096),
         directory(b"cachedir", [], listing_flags=CACHEDIR),
         Inode(b"n" * 255), Inode(b"\x01\xff\n"),
     ])
@@ -201,7 +211,8 @@ def unreadable():
               content_type=CHUNK, problem=(NOT_READ, 5)),
         Inode(b"no-attributes", problem=(NO_ATTRIBUTES, 95)),
         Inode(b"attributes-too-large", problem=(ATTRIBUTES_TOO_LARGE, 7)),
-        Inode(b"no-target", SYMLINK, problem=(NO_TARGET, 2)),
+        Inode(b"no-target", SYMLINK, problem=(NO_TARGET, 5)),
+        Inode(b"gone", listed_size=7777, problem=(NOT_OPENED, ENOENT)),
         Inode(b"not-examined", listing_flags=UNEXAMINED,
               problem=(NOT_EXAMINED, 40)),
         directory(b"cut", [Inode(b"the-only-one-seen")],
@@ -332,7 +343,7 @@ def sums_of(inode):
     """Entries and file bytes below a directory."""
     entries = size = 0
     for below in inode.below:
-        if below.unexamined:
+        if below.left_out:
             continue
         entries += 1
         if below.kind == REGULAR:
@@ -360,6 +371,8 @@ def flags_of(inode):
         flags |= UNREAD
     if inode.kind == DIRECTORY and not inode.listing_flags & FOLLOWS:
         flags |= NOT_ENTERED
+    if reason in (NO_ATTRIBUTES, ATTRIBUTES_TOO_LARGE):
+        flags |= LACKS_ATTRIBUTES
     return flags
 
 
@@ -411,7 +424,7 @@ def listing(root, keys, source):
                                     else inode.device, inode.inode).hex()
         lines.append(line_of(number, up, inode, content, group))
         stack += [(below, number) for below in reversed(inode.below)
-                  if not below.unexamined]
+                  if not below.left_out]
     return lines
 
 
@@ -420,7 +433,9 @@ def problems(root):
     found, stack = [], [(root, b"")]
     while stack:
         inode, path = stack.pop()
-        if inode.problem:
+        if inode.gone:
+            found.append((CHANGED_WHILE_READ, ENOENT, path[-65535:]))
+        elif inode.problem:
             found.append((*inode.problem, path[-65535:]))
         if inode.changed:
             found.append((CHANGED_WHILE_READ, 0, path[-65535:]))

@@ -43,6 +43,8 @@ def _check_fields(entry, said, names):
     need(entry.kind != "directory"
          or entry.flag("could not be read") == said.in_part,
          f"{what}: whether all of it is there")
+    need(entry.flag("lacks attributes") == said.lacks_attributes,
+         f"{what}: whether all its attributes are there")
     need([names.get((kind, entry[who]), b"") for kind, who in OWNER_KINDS]
          == said.names, f"{what}: names of its owners")
     end = said.file.end if said.file else None

@@ -77,7 +77,7 @@ def _cases():
         no_name=(entry(b""), False), dot=(entry(b"."), False),
         two_dots=(entry(b".."), False), slash=(entry(b"a/b"), False),
         nul=(entry(b"a\0b"), False), kind_0=(entry(kind=0), False),
-        kind_8=(entry(kind=8), False), flag_32=(entry(flags=32), False),
+        kind_8=(entry(kind=8), False), flag_64=(entry(flags=64), False),
         mode_10000=(entry(mode=0o10000), False),
         page_of_a_file=(entry(content=3), False),
         chunk_of_a_directory=(entry(kind=DIRECTORY, content=1), False),

@@ -2,6 +2,7 @@
 """Section 10: what vault and agent said to each other, from a record of
 both byte streams."""
 
+import errno
 import re
 
 import page
@@ -83,6 +84,17 @@ def _check_prose():
         [unread, UNREAD_END, unread, 0, CHANGED_END, changed] + [
             n for n, what in REASONS.items()
             if what in ("changed while read", "not examined")])
+    page.agree([int(n) for n in WIRE.match(
+        r"a PROBLEM of reason (\d), (\d) or (\d) with errno (\d) becomes one "
+        r"problem of reason (\d)\. With a PROBLEM of reason (\d) or (\d) an "
+        r"entry gets flag (\d+), and").groups()],
+        [n for name in ("not opened", "attributes not read",
+                        "link target not read")
+         for n, what in REASONS.items() if what == name]
+        + [errno.ENOENT] + [n for n, what in REASONS.items()
+                            if what == "changed while read"]
+        + [n for n, what in REASONS.items() if what.startswith("attributes")]
+        + [FLAGS["lacks attributes"]])
 
 
 _check_prose()
@@ -175,7 +187,11 @@ class Listed:
         self.file = batch.files.get(index)
         self.attributes = talk.attributes.get(key)
         self.target = talk.targets.get(key)
-        self.problem = any(place == key for place, _, _ in talk.problems)
+        reasons = [reason for place, reason, _ in talk.problems
+                   if place == key]
+        self.problem = bool(reasons)
+        self.lacks_attributes = any(REASONS[r].startswith("attributes")
+                                    for r in reasons)
         self.in_part = key in talk.in_part
 
 

@@ -37,7 +37,7 @@ entries(void)
 	e.mode = 010000;
 	CHECK_EQ(encode(&e), -EINVAL);
 	e = plain;
-	e.flags = 32;
+	e.flags = 64;
 	CHECK_EQ(encode(&e), -EINVAL);
 	e = plain;
 	e.kind = (enum file_kind)8;
