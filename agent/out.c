@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "agent/out.h"
-#include "util/hook.h"
-
-/* Bytes written, 0 when the vault does not read, or a negative errno. */
-static ssize_t
-write_some(int fd, const uint8_t *p, size_t n)
-{
-	ssize_t put;
-
-	do {
-		size_t len = n;
-
-		put = hook_check_len(HOOK_WRITE, &len);
-		if (put < 0)
-			continue;
-		put = write(fd, p, len);
-		if (put < 0)
-			put = -errno;
-	} while (put == -EINTR);
-	return put == -EAGAIN ? 0 : put;
-}
+#include "util/io.h"
 
 /*
  * Nothing is added to the buffer while it is written: the wait for room only
@@ -36,13 +15,15 @@ out_flush(struct out *o)
 	int err;
 
 	while (at < o->b.n) {
-		ssize_t put = write_some(o->fd, o->b.p + at, o->b.n - at);
+		ssize_t put = io_send_some(o->fd, o->b.p + at, o->b.n - at);
 
-		if (put < 0)
-			return (int)put;
-		at += (size_t)put;
-		if (put > 0)
+		if (put > 0) {
+			at += (size_t)put;
 			continue;
+		}
+		/* When the vault does not read. */
+		if (put != -EAGAIN)
+			return (int)put;
 		err = o->wait(o->ctx, OUT_NEED_ROOM);
 		if (err < 0)
 			return err;

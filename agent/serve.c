@@ -244,7 +244,7 @@ take_input(struct serve *s)
 		err = buf_reserve(&s->input, IN_ROOM);
 		if (err < 0)
 			return err;
-		got = io_read_some(s->in, s->input.p + s->input.n, IN_ROOM);
+		got = io_recv_some(s->in, s->input.p + s->input.n, IN_ROOM);
 		if (got == -EAGAIN)
 			return 0;
 		if (got == 0 || got == -ECONNRESET)

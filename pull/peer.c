@@ -61,11 +61,11 @@ send_some(struct peer *p, struct fault *f)
 {
 	ssize_t n;
 
-	n = write(p->out, p->output.p + p->sent, p->output.n - p->sent);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	n = io_send_some(p->out, p->output.p + p->sent, p->output.n - p->sent);
+	if (n == -EAGAIN)
 		return 0;
-	if (n < 0 && errno != EPIPE && errno != ECONNRESET)
-		return fault_errno(f, FAULT_AGENT_DIED, -errno, "agent",
+	if (n < 0 && n != -EPIPE && n != -ECONNRESET)
+		return fault_errno(f, FAULT_AGENT_DIED, (int)n, "agent",
 			"the connection cannot be written");
 	if (n < 0)
 		p->deaf = true;
@@ -92,7 +92,7 @@ receive_some(struct peer *p, struct fault *f)
 	}
 	if (buf_reserve(&p->input, READ_SIZE) != 0)
 		return fault_set(f, FAULT_NO_MEMORY, "pull", NULL);
-	n = io_read_some(p->in, p->input.p + p->input.n, READ_SIZE);
+	n = io_recv_some(p->in, p->input.p + p->input.n, READ_SIZE);
 	if (n == -EAGAIN)
 		return 0;
 	if (n < 0)

@@ -180,7 +180,7 @@ hear(struct transport *t)
 	ssize_t n;
 
 	while (poll(&p, 1, LAST_WORDS_MS) > 0) {
-		n = io_read_some(t->err, chunk, sizeof(chunk));
+		n = io_recv_some(t->err, chunk, sizeof(chunk));
 		if (n <= 0)
 			return n == 0;
 		if (t->nsaid + (size_t)n >= sizeof(t->said)) {

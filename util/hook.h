@@ -31,6 +31,8 @@ enum hook_op {
 	HOOK_PREAD,
 	HOOK_WRITE,
 	HOOK_PWRITE,
+	HOOK_SEND, /* between vault and agent; a write of no file */
+	HOOK_RECV,
 	HOOK_FSYNC,
 	HOOK_TRUNCATE,
 	HOOK_RENAME,

@@ -54,15 +54,15 @@ io_opendirat(int dirfd, const char *name, int *ret_err)
 	return NULL;
 }
 
-ssize_t
-io_read_some(int fd, void *p, size_t n)
+static ssize_t
+read_as(enum hook_op op, int fd, void *p, size_t n)
 {
 	ssize_t got;
 
 	do {
 		size_t len = n;
 
-		got = hook_check_len(HOOK_READ, &len);
+		got = hook_check_len(op, &len);
 		if (got < 0)
 			continue;
 		got = read(fd, p, len);
@@ -70,6 +70,18 @@ io_read_some(int fd, void *p, size_t n)
 			got = -errno;
 	} while (got == -EINTR);
 	return got;
+}
+
+ssize_t
+io_read_some(int fd, void *p, size_t n)
+{
+	return read_as(HOOK_READ, fd, p, n);
+}
+
+ssize_t
+io_recv_some(int fd, void *p, size_t n)
+{
+	return read_as(HOOK_RECV, fd, p, n);
 }
 
 int
@@ -139,14 +151,14 @@ io_pread_full(int fd, void *p, size_t n, uint64_t off)
 }
 
 static ssize_t
-write_some(int fd, const void *p, size_t n)
+write_as(enum hook_op op, int fd, const void *p, size_t n)
 {
 	ssize_t put;
 
 	do {
 		size_t len = n;
 
-		put = hook_check_len(HOOK_WRITE, &len);
+		put = hook_check_len(op, &len);
 		if (put < 0)
 			continue;
 		put = write(fd, p, len);
@@ -157,13 +169,19 @@ write_some(int fd, const void *p, size_t n)
 	return put == 0 ? -EIO : put;
 }
 
+ssize_t
+io_send_some(int fd, const void *p, size_t n)
+{
+	return write_as(HOOK_SEND, fd, p, n);
+}
+
 int
 io_write_full(int fd, const void *p, size_t n)
 {
 	const uint8_t *at = p;
 
 	while (n > 0) {
-		ssize_t put = write_some(fd, at, n);
+		ssize_t put = write_as(HOOK_WRITE, fd, at, n);
 
 		if (put < 0)
 			return (int)put;

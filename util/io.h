@@ -37,6 +37,14 @@ must_check DIR *io_opendirat(int dirfd, const char *name, int *ret_err);
 must_check ssize_t io_read_some(int fd, void *p, size_t n);
 
 /*
+ * The same of the line between vault and agent, and one write to it: bytes,
+ * perhaps fewer than n, or -EAGAIN when it takes none now. To the fault hook
+ * they are no files, so that a test can tell whose error must come of it.
+ */
+must_check ssize_t io_recv_some(int fd, void *p, size_t n);
+must_check ssize_t io_send_some(int fd, const void *p, size_t n);
+
+/*
  * Exactly n bytes. -ENODATA when the file or stream ends before; then, as
  * after any failure, the contents of p are undefined.
  */

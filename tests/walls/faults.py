@@ -17,8 +17,9 @@ cache/), restore, mount and its reading, verify, verify --read-data, snapshots,
 ls, status.
 
 After each: no hang, no signal, one line that names an error, and not one of the
-other side: what fails in the agent is of the source, anything else is not. The
-checker finds nothing, and every earlier snapshot is there. Status 0 means that
+other side: what fails in the agent is of the source, what fails between the
+agent and the pull is of that line, anything else is of neither. The checker
+finds nothing, and every earlier snapshot is there. Status 0 means that
 everything is as without the fault: roots are compared, restored and mounted
 trees read; what fails of the store's own files is never passed over, and a call
 that was interrupted or cut short always. Then the next command, unhindered,
@@ -55,21 +56,21 @@ GOLDEN = 0.6180339887           # steps of it fall evenly, however many
 SUBREAPER = 36                  # PR_SET_CHILD_SUBREAPER
 
 ERRORS = {
-    "EIO": "open read pread write pwrite fsync truncate rename link unlink "
-           "mkdir stat mmap",
-    "EINTR": "open read pread write pwrite fsync truncate rename unlink "
-             "mkdir stat",
+    "EIO": "open read pread write pwrite send recv fsync truncate rename link "
+           "unlink mkdir stat mmap",
+    "EINTR": "open read pread write pwrite send recv fsync truncate rename "
+             "unlink mkdir stat",
     "ENOSPC": "open write pwrite fsync truncate rename mkdir",
-    "SHORT": "read pread write pwrite",
+    "SHORT": "read pread write pwrite send recv",
     "ENOMEM": "alloc mmap",
     "EAGAIN": "spawn",
 }
 # From the n-th on. "any" stands for the disk, or the machine, as a whole.
 STICKY = {
     "EIO": "any",
-    "EINTR": "open read pread write pwrite rename unlink mkdir",
+    "EINTR": "open read pread write pwrite send recv rename unlink mkdir",
     "ENOSPC": "open write pwrite fsync mkdir",
-    "SHORT": "read pread write pwrite",
+    "SHORT": "read pread write pwrite send recv",
     "ENOMEM": "alloc",
     "EAGAIN": "spawn",
 }
@@ -81,9 +82,9 @@ TRACED = {
         "ENOSPC": "openat write fsync renameat2 mkdirat",
     },
     "strace-pull": {
-        "EIO": "openat pread64 write pwrite64 fsync fdatasync ftruncate rename "
-               "renameat2 unlink unlinkat mkdir mkdirat fchmod getdents64 "
-               "flock ioctl newfstatat fstatfs sync_file_range",
+        "EIO": "openat read pread64 write pwrite64 fsync fdatasync ftruncate "
+               "rename renameat2 unlink unlinkat mkdir mkdirat fchmod "
+               "getdents64 flock ioctl newfstatat fstatfs sync_file_range",
         "ENOSPC": "openat write pwrite64 fsync fdatasync rename renameat2 "
                   "mkdir mkdirat",
         "EAGAIN": "clone3",
@@ -105,14 +106,17 @@ TRACED = {
 # the hook does not see what RocksDB writes.
 TOLD = {
     "muniment-init": "write pwrite fsync rename",
-    "muniment-pull": "write pwrite fsync rename truncate",
+    "muniment-pull": "write pwrite send recv fsync rename truncate",
     "muniment-read": "write pwrite fsync",
-    "muniment-agent": "pread write stat",
+    "muniment-agent": "pread send recv stat",
 }
 # And these are tried again, or gone on with: nothing comes of it.
-TRIED_AGAIN = "open read pread write pwrite rename unlink mkdir".split()
+TRIED_AGAIN = ("open read pread write pwrite send recv rename unlink "
+               "mkdir").split()
 # Names of errors that are the source's, its agent's or the way's to it.
 OF_SOURCE = re.compile("agent-|source-|ssh-|host-key-")
+# The one of the line to the agent, while the agent is well.
+OF_LINE = "agent-died"
 
 OLD = b"today's work"
 # As treedump.py has it.
@@ -293,7 +297,8 @@ class Place:
             when = at + ("+" if sticky else "")
             what = ["-e", f"trace={call}", "-e",
                     f"inject={call}:error={error}:when={when}"]
-        strace = ["strace", "-f", "-qq", "-b", "execve", "-o", self.told, *what]
+        strace = ["strace", "-f", "-y", "-qq", "-b", "execve", "-o", self.told,
+                  *what]
         folder = os.path.dirname(argv[0])
         if tracer == "strace-agent":
             agent = os.path.join(self.prepared.build, "agent/muniment-agent")
@@ -312,8 +317,17 @@ class Place:
                 lines = f.read().splitlines()
         except FileNotFoundError:
             return []
-        return [line for line in lines
-                if line.startswith("muniment") or "INJECTED" in line]
+        found, begun = [], {}
+        for line in lines:
+            pid = line.partition(" ")[0]
+            # Where another thread came between, the path stands before.
+            if line.endswith(" <unfinished ...>"):
+                begun[pid] = line
+            if line.startswith("muniment"):
+                found.append(line)
+            elif "INJECTED" in line:
+                found.append(begun[pid] if "resumed>" in line else line)
+        return found
 
     def calls_told(self, store):
         """{call: (first, last)} of what strace counted, of the thread that made
@@ -482,20 +496,16 @@ class Pull(Scene):
 
     def judge_error(self, place, ran, point, struck):
         """What fails in the agent is of the source, what fails here is not;
-        but the line to the agent is read here."""
-        plan = point.plan
+        but the line to the agent is read and written here."""
         name = place.one_error(ran, "pull")
-        if not name:
-            return
-        if plan.program in AGENTS:
-            if not OF_SOURCE.match(name):
-                place.wrong(f"an error of the source, called one of the "
-                            f"store: {ran}")
-            return
-        line = plan.op in ("read", "write") or plan == ANYTHING
-        if OF_SOURCE.match(name) and not (line and name == "agent-died"):
-            place.wrong(f"an error of the store, called one of the source: "
-                        f"{ran}")
+        sides = sides_of(place, point.plan, struck)
+        side = "line" if name == OF_LINE else \
+            "source" if OF_SOURCE.match(name or "") else "store"
+        # That of an agent that ended is the line's as well.
+        if name and side not in sides and not (side == "line" and
+                                               "source" in sides):
+            place.wrong(f"an error of the {' or the '.join(sorted(sides))}, "
+                        f"called one of the {side}: {ran}\n{struck[:3]}")
 
     def judge_problems(self, place, ran):
         """What is not as it lies there is told as a problem."""
@@ -525,6 +535,27 @@ class Pull(Scene):
         ran, lines = place.restored()
         if ran.status != 0 or lines != place.prepared.dump:
             place.wrong(f"the restore of the next pull: {ran}")
+
+
+def sides_of(place, plan, struck):
+    """Of what a pull met errors: of the source, of the line to its agent, of
+    the store and whatever else is here. More than one if all fail from there
+    on."""
+    if plan.program in AGENTS:
+        return {"source"}
+    if plan == ANYTHING:
+        return {"line", "store"}
+    if plan.program not in TRACED:
+        return {"line" if plan.op in ("send", "recv") else "store"}
+    sides = set()
+    for line in struck:
+        # The path of a descriptor, else the one that is asked for.
+        where = re.search(r'\(\d+<(.*?)>|"(.*?)"', line)
+        path = where and (where.group(1) or where.group(2)) or ""
+        tree = place.prepared.tree
+        sides.add("line" if path.startswith("socket:") else
+                  "source" if f"{path}/".startswith(f"{tree}/") else "store")
+    return sides
 
 
 class Reading(Scene):

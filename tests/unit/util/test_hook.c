@@ -133,6 +133,10 @@ plans_that_parse(void)
 	CHECK_EQ(p.act, HOOK_FAIL);
 	CHECK_EQ(p.err, -ENOSPC);
 	CHECK(!p.sticky);
+	CHECK_EQ(hook_plan_parse("send:1:EIO", &p), 0);
+	CHECK_EQ(p.op, HOOK_SEND);
+	CHECK_EQ(hook_plan_parse("recv:1:EIO", &p), 0);
+	CHECK_EQ(p.op, HOOK_RECV);
 	CHECK_EQ(hook_plan_parse("any:1:5:sticky", &p), 0);
 	CHECK_EQ(p.op, HOOK_OPS);
 	CHECK_EQ(p.err, -5);

@@ -201,6 +201,40 @@ through_a_pipe(void)
 	CHECK_EQ(r.got, 2 * sizeof(big));
 }
 
+/* What goes between vault and agent is asked for under names of its own. */
+static void
+line(void)
+{
+	static const int errs[] = {-EINTR, -EIO, 0};
+	char b[11] = "";
+	int ends[2];
+
+	CHECK_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	for (size_t i = 0; i < array_len(errs); i++) {
+		struct hook_plan plan = {.op = HOOK_SEND,
+			.act = errs[i] < 0 ? HOOK_FAIL : HOOK_SHORT,
+			.err = errs[i],
+			.at = 1};
+		ssize_t n = errs[i] == -EIO ? -EIO : errs[i] < 0 ? 10 : 5;
+
+		hook_set(hook_plan_run, &plan);
+		CHECK_EQ(io_send_some(ends[1], "0123456789", 10), n);
+		CHECK_EQ(plan.seen, errs[i] == -EINTR ? 2 : 1);
+		plan.op = HOOK_RECV;
+		plan.seen = 0;
+		CHECK_EQ(io_recv_some(ends[0], b, 10), n);
+		CHECK_EQ(plan.seen, errs[i] == -EINTR ? 2 : 1);
+		hook_set(NULL, NULL);
+		/* What was cut short left some. */
+		while (io_recv_some(ends[0], b, 10) > 0)
+			;
+	}
+	CHECK_EQ(io_recv_some(ends[0], b, 10), -EAGAIN);
+	close(ends[1]);
+	CHECK_EQ(io_recv_some(ends[0], b, 10), 0);
+	close(ends[0]);
+}
+
 static void
 names(void)
 {
@@ -421,6 +455,6 @@ only_regular_files(void)
 
 CHECK_MAIN(TEST(only_regular_files), TEST(close_on_exec), TEST(full_transfers),
 	TEST(short_transfers), TEST(interrupted_calls), TEST(through_a_pipe),
-	TEST(names), TEST(read_file_limits), TEST(read_file_kinds),
+	TEST(line), TEST(names), TEST(read_file_limits), TEST(read_file_kinds),
 	TEST(replace_fails_at_each_call), TEST(replace_killed_at_each_call),
 	TEST(replace_names_and_modes), TEST(replace_follows_no_link))
