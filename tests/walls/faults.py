@@ -13,8 +13,9 @@ strace-pull/fsync:3:EIO" the kernel refuses the third fsync of each thread of
 muniment-pull.
 
 The scenes: init, pulls (first, changed, unchanged, without cache/index, without
-cache/), restore, mount and its reading, verify, verify --read-data, snapshots,
-ls, status.
+cache/, over what a power cut left of the one before), restore, mount and its
+reading, verify (also over what was cut off), verify --read-data, snapshots, ls,
+status.
 
 After each: no hang, no signal, one line that names an error, and not one of the
 other side: what fails in the agent is of the source, what fails between the
@@ -37,6 +38,7 @@ import math
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -379,10 +381,10 @@ class Place:
             self.wrong(f"an error of the store, called one of the source: "
                        f"{ran}")
 
-    def restored(self):
-        """What the newest snapshot gives."""
+    def restored(self, snapshot=f"{SOURCE}@latest"):
+        """What a snapshot gives, the newest unless told."""
         remove(self.target)
-        ran = self.do("restore", f"{SOURCE}@latest", "--target", self.target)
+        ran = self.do("restore", snapshot, "--target", self.target)
         return ran, dump(self.target) if ran.status != 1 else []
 
 
@@ -524,6 +526,15 @@ class Pull(Scene):
                 place.wrong(f"{path} is {here.get(path)} instead of "
                             f"{there.get(path)}, problems told: {names}")
 
+    def judge_oldest(self, place):
+        """The first one that was acknowledged is as it was pulled."""
+        before = self.before(place)
+        if not before.snapshots:
+            return
+        ran, lines = place.restored(before.snapshots[0][2])
+        if ran.status != 0 or lines != place.prepared.first_dump:
+            place.wrong(f"the restore of the first snapshot: {ran}")
+
     def follow(self, place):
         ran = place.pull()
         if ran.status != 0 or \
@@ -535,6 +546,7 @@ class Pull(Scene):
         ran, lines = place.restored()
         if ran.status != 0 or lines != place.prepared.dump:
             place.wrong(f"the restore of the next pull: {ran}")
+        self.judge_oldest(place)
 
 
 def sides_of(place, plan, struck):
@@ -556,6 +568,15 @@ def sides_of(place, plan, struck):
         sides.add("line" if path.startswith("socket:") else
                   "source" if f"{path}/".startswith(f"{tree}/") else "store")
     return sides
+
+
+class Recovery(Pull):
+    """What it takes up was cut off in the middle of a commit. The snapshot that
+    was acknowledged before is there, whatever fails now."""
+
+    def judge(self, place, ran, point, struck):
+        super().judge(place, ran, point, struck)
+        self.judge_oldest(place)
 
 
 class Reading(Scene):
@@ -671,8 +692,8 @@ def is_named(path, ran):
 class Told(Reading):
     """What a command prints."""
 
-    def __init__(self, *words, but=()):
-        self.words, self.but = words, but
+    def __init__(self, *words, but=(), begin="second"):
+        self.words, self.but, self.begin = words, but, begin
         self.verb = words[0]
         self.said = None
 
@@ -711,7 +732,8 @@ class Verify(Told):
         except ValueError:
             place.error_of_store(ran, "verify")
             return
-        codes = [one["code"] for one in found["findings"] + found["files"]]
+        codes = [one["code"] for one in found["findings"] + found["files"]
+                 if not one.get("harmless")]
         name = place.one_error(ran, "verify")
         if name:
             codes.append(name)
@@ -800,11 +822,13 @@ SCENES = {
     "unchanged": Pull("second"),
     "no-index": Pull("second", "cache/index"),
     "no-cache": Pull("second", "cache"),
+    "recovery": Recovery("cut"),
     "restore": Restore(),
     "overwrite": Overwrite(),
     "mount": Mount(),
     "verify": Verify("verify", "--json"),
     "verify-data": Verify("verify", "--read-data", "--json"),
+    "verify-cut": Verify("verify", "--json", begin="cut"),
     "snapshots": Told("snapshots", "--json"),
     "ls": Told("ls", "--recursive", "--json", f"{SOURCE}@latest"),
     "status": Told("status", "--json", but=(b"age_seconds", b"free_bytes",
@@ -830,9 +854,11 @@ class Prepared:
         self.keep("empty", store)
         settle()
         self.pulled("first", "empty")
+        self.first_dump = dump(self.tree)
         change_tree(self.tree)
         settle()
         self.pulled("second", "first")
+        self.cut_off("cut", "first")
         self.dump = dump(self.tree)
         self.root = self.stores["second"].snapshots[-1][3]
 
@@ -854,6 +880,52 @@ class Prepared:
         if ran.status != 0:
             sys.exit(f"nothing to begin with: {ran}")
         self.keep(name, store)
+
+    def cut_off(self, name, begin):
+        """What a power cut may leave of a pull: a pack without a leaf, the
+        torn half of that leaf, an open pack; and a manifest that has no name
+        yet, which one alone cannot leave beside these."""
+        store = self.stores[begin]
+        told, _ = self.killed(store, "any:1:TELL:sticky", f"{name}-1")
+        renames = [i for i, op in enumerate(told) if op == "rename"]
+        # The last but one, for its leaf comes after it.
+        _, late = self.killed(store, f"rename:{len(renames) - 1}:KILL",
+                              f"{name}-2")
+        # The pack's is the first that makes a folder before.
+        leaf = told.index("pwrite", told.index("mkdir", renames[0]))
+        nth = told[:told.index("fsync", leaf)].count("fsync") + 1
+        cut = self.killed(store, f"fsync:{nth}:KILL", name)[1]
+        leaves = f"{cut.path}/ledger/leaves-00000000"
+        os.truncate(leaves, os.path.getsize(leaves) - 20)
+        for file in os.listdir(f"{late.path}/manifests"):
+            if file.startswith("."):
+                shutil.copy2(f"{late.path}/manifests/{file}",
+                             f"{cut.path}/manifests/{file}")
+        self.keep(name, cut)
+        self.is_cut_off(cut)
+
+    def killed(self, begin, fault, name):
+        """The operations that a pull told of, and the store that it left."""
+        store = wall.Store(self.build, f"{self.top}/{name}", self.pass_file)
+        copy(begin.path, store.path)
+        told = f"{self.top}/told"
+        remove(told)
+        store.pull(SOURCE, self.tree, env={
+            **store.env(), "MUNIMENT_FAULT": f"muniment-pull/{fault}",
+            "MUNIMENT_FAULT_TOLD": told})
+        with open(told, encoding="ascii") as f:
+            return [line.split(" ")[1] for line in f], store
+
+    @staticmethod
+    def is_cut_off(cut):
+        """Or there would be nothing to recover."""
+        found = cut.check()
+        for left in ("leaves-00000000: .* are torn", "no leaf speaks of it",
+                     "it has no name yet"):
+            if not re.search(left.encode(), found.out):
+                sys.exit(f"nothing to recover: {found}")
+        if not os.listdir(f"{cut.path}/incoming"):
+            sys.exit("nothing to recover: no pack is open")
 
 
 # ---- points ----
