@@ -24,7 +24,7 @@ finds nothing, and every earlier snapshot is there. Status 0 means that
 everything is as without the fault: roots are compared, restored and mounted
 trees read; what fails of the store's own files is never passed over, and a call
 that was interrupted or cut short always. Then the next command, unhindered,
-gives what it should.
+gives what it should. What only reads has not changed the store.
 
 The build must have the option "faults". With --all every point is tried, and of
 each plan further ones until a run ends without having met it. --at "SCENE PLAN"
@@ -40,6 +40,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -252,6 +253,23 @@ def is_mounted(point):
         return any(line.split()[1] == point for line in f)
 
 
+def contents(folder):
+    """All that there is in a store, and when it was written."""
+    found = set()
+    for base, folders, files in os.walk(folder):
+        for name in [".", *folders, *files]:
+            path = os.path.join(base, name)
+            at = os.lstat(path)
+            text = b""
+            if stat.S_ISREG(at.st_mode):
+                with open(path, "rb") as f:
+                    text = f.read()
+            found.add((os.path.relpath(path, folder), oct(at.st_mode),
+                       at.st_mtime_ns, len(text),
+                       hashlib.sha256(text).hexdigest()))
+    return found
+
+
 class Place:
     """A folder of a worker: one point after the other is tried here."""
 
@@ -263,6 +281,7 @@ class Place:
                                 prepared.pass_file)
         self.told = f"{self.path}/told"
         self.target = f"{self.path}/target"
+        self.read = {}          # stores that are read here
         self.bad = []
         self.mute = False       # nothing can be written, nor told
 
@@ -416,6 +435,9 @@ class Scene:
 
     def judge(self, place, ran, point, struck):
         raise NotImplementedError
+
+    def judge_unchanged(self, place, ran):
+        """Where nothing may change, nothing has."""
 
     def follow(self, place):
         """What comes next goes as it should."""
@@ -580,13 +602,26 @@ class Recovery(Pull):
 
 
 class Reading(Scene):
-    """A command that only reads: no copy of the store is needed."""
+    """A command that only reads: one copy of the store does for all points, for
+    none may change it."""
 
     def ready(self, place):
-        pass
+        self.store(place)
 
     def store(self, place):
-        return self.before(place)
+        if self.begin not in place.read:
+            copy(self.before(place).path, f"{place.path}/{self.begin}")
+            place.read[self.begin] = wall.Store(
+                place.prepared.build, f"{place.path}/{self.begin}",
+                place.prepared.pass_file)
+        return place.read[self.begin]
+
+    def judge_unchanged(self, place, ran):
+        here = contents(self.store(place).path)
+        there = self.before(place).contents
+        if here != there:
+            place.wrong(f"a reader changed {sorted(here ^ there)}: {ran}")
+            del place.read[self.begin]
 
 
 class Restore(Reading):
@@ -594,6 +629,7 @@ class Restore(Reading):
     tracers = ("strace-read",)
 
     def ready(self, place):
+        super().ready(place)
         remove(place.target)
 
     def act(self, place, fault):
@@ -639,7 +675,7 @@ class Overwrite(Restore):
     """Where each name is taken already, by what lies there since."""
 
     def ready(self, place):
-        remove(place.target)
+        super().ready(place)
         os.mkdir(place.target)
         for path, one in sorted(by_path(place.prepared.dump).items()):
             at = os.path.join(place.target, path)
@@ -701,7 +737,7 @@ class Told(Reading):
         return place.do(*self.words, fault=fault, store=self.store(place))
 
     def essence(self, ran):
-        """But for what another moment may change."""
+        """But for what another moment, or place, may change."""
         return [line for line in re.split(rb"[,{}]", ran.out)
                 if not any(name in line for name in self.but)]
 
@@ -747,6 +783,7 @@ class Mount(Reading):
     verb = "mount"
 
     def ready(self, place):
+        super().ready(place)
         os.makedirs(f"{place.path}/point", exist_ok=True)
 
     def act(self, place, fault):
@@ -831,8 +868,8 @@ SCENES = {
     "verify-cut": Verify("verify", "--json", begin="cut"),
     "snapshots": Told("snapshots", "--json"),
     "ls": Told("ls", "--recursive", "--json", f"{SOURCE}@latest"),
-    "status": Told("status", "--json", but=(b"age_seconds", b"free_bytes",
-                                             b"packs_")),
+    "status": Told("status", "--json", but=(b'"store"', b"age_seconds",
+                                             b"free_bytes", b"packs_")),
 }
 
 
@@ -867,6 +904,7 @@ class Prepared:
         if ran.status != 0:
             sys.exit(f"nothing to begin with: {ran}")
         store.head, store.snapshots = listing(ran)
+        store.contents = contents(store.path)
         # Or the checker has looked at nothing.
         if store.snapshots and re.search(rb" 0 (objects|index|stat)",
                                          ran.out):
@@ -943,6 +981,7 @@ def try_point(place, point, follow):
     if ran.status != "hang":
         scene.judge(place, ran, point, struck)
         judge_status(place, ran, plan, struck)
+        scene.judge_unchanged(place, ran)
         if follow and not place.bad:
             scene.follow(place)
     return struck, ran.status, place.bad
@@ -982,6 +1021,7 @@ def count(place, name):
     scene.learn(place, ran)
     point = Point(name, Plan("nobody", "any", "EIO", False), 1)
     scene.judge(place, ran, point, [])
+    scene.judge_unchanged(place, ran)
     scene.follow(place)
     if place.bad:
         sys.exit(f"{name}, unhindered: {place.bad}")
