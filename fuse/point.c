@@ -31,11 +31,15 @@ check_empty(const char *path, const char *name, struct fault *f)
 	if (!dir)
 		return bad_point(
 			f, -errno, name, "the mountpoint cannot be listed");
-	while ((d = readdir(dir))) {
+	while (errno = 0, (d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			return fault_set(f, FAULT_MOUNTPOINT_BAD, name,
 				"the mountpoint is not empty");
 	}
+	/* Or one that cannot be listed would pass for an empty one. */
+	if (errno != 0)
+		return bad_point(
+			f, -errno, name, "the mountpoint cannot be listed");
 	return 0;
 }
 

@@ -206,13 +206,17 @@ check_empty(int fd, const char *target, struct fault *f)
 			copy < 0 ? copy : -ENOMEM, target,
 			"it cannot be listed");
 	}
-	while ((d = readdir(dir))) {
+	while (errno = 0, (d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") != 0 &&
 			strcmp(d->d_name, "..") != 0 &&
 			strcmp(d->d_name, "lost+found") != 0)
 			return fault_set(f, FAULT_TARGET_EXISTS, target,
 				"the directory is not empty");
 	}
+	/* Or one that cannot be listed would pass for an empty one. */
+	if (errno != 0)
+		return fault_errno(f, FAULT_TARGET_BAD, -errno, target,
+			"it cannot be listed");
 	return 0;
 }
 

@@ -53,11 +53,12 @@ read_names(int dirfd, bool (*fn)(int dirfd, const char *name), int *ret)
 		return -ENOMEM;
 	}
 	*ret = 0;
-	while ((e = readdir(dir))) {
+	/* Or a folder that cannot be listed would pass for an empty one. */
+	while (errno = 0, (e = readdir(dir)) != NULL) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			*ret += fn(dirfd, e->d_name);
 	}
-	return 0;
+	return -errno;
 }
 
 static bool
