@@ -14,16 +14,18 @@ muniment-pull.
 
 The scenes: init, pulls (first, changed, unchanged, without cache/index, without
 cache/, over what a power cut left of the one before), restore, mount and its
-reading, verify (also over what was cut off), verify --read-data, snapshots, ls,
-status.
+reading, verify (also over what was cut off), verify --read-data, snapshots,
+ls, status.
 
 After each: no hang, no signal, one line that names an error, and not one of the
 other side: what fails in the agent is of the source, what fails between the
 agent and the pull is of that line, anything else is of neither. The checker
 finds nothing, and every earlier snapshot is there. Status 0 means that
 everything is as without the fault: roots are compared, restored and mounted
-trees read; what fails of the store's own files is never passed over, and a call
-that was interrupted or cut short always. Then the next command, unhindered,
+trees read; what fails of writing the store or a target, or of reading the
+source, is never passed over, and a call that was interrupted or cut short
+always. What else was passed over, with the right result, is counted:
+"struck_status_0". Then the next command, unhindered,
 gives what it should. What only reads has not changed the store.
 
 The build must have the option "faults". With --all every point is tried, and of
@@ -105,13 +107,33 @@ TRACED = {
                   "fsetxattr",
     },
 }
-# What fails of these is always told: they are of the store or of the target, for
-# the hook does not see what RocksDB writes.
+# What fails of these is always told: they are of the store, of the target or
+# of the source, for the hook does not see what RocksDB writes. Of the rest
+# status 0 is right when the result is, which is compared: a pack that cannot
+# be read is stored again, a cache that cannot be opened is done without, the
+# mode of a folder is given once more at the end.
 TOLD = {
-    "muniment-init": "write pwrite fsync rename",
-    "muniment-pull": "write pwrite send recv fsync rename truncate",
-    "muniment-read": "write pwrite fsync",
-    "muniment-agent": "pread send recv stat",
+    "muniment-init": "open read write pwrite fsync rename unlink mkdir stat "
+                     "mmap alloc",
+    "muniment-pull": "write pwrite send recv fsync rename truncate mkdir mmap "
+                     "spawn",
+    "muniment-read": "write pwrite fsync rename truncate link mkdir mmap",
+    "muniment-agent": "open pread send recv stat",
+    "muniment-mount": "mmap spawn",
+}
+# The same of the kernel's calls, for paths there.
+TOLD_AT = {
+    "strace-init": ("store", "openat write fsync renameat2 mkdirat fchmod "
+                             "getdents64"),
+    "strace-pull": ("store", "write pwrite64 fsync fdatasync ftruncate rename "
+                             "renameat2 mkdir mkdirat"),
+    "strace-agent": ("source", "openat statx newfstatat getdents64 pread64 "
+                               "read readlinkat flistxattr llistxattr "
+                               "fgetxattr lgetxattr"),
+    "strace-read": ("target", "openat write pwrite64 ftruncate mkdirat "
+                              "symlinkat linkat mknodat fchown fchownat "
+                              "utimensat fsetxattr lsetxattr syncfs "
+                              "getdents64"),
 }
 # And these are tried again, or gone on with: nothing comes of it.
 TRIED_AGAIN = ("open read pread write pwrite send recv rename unlink "
@@ -130,6 +152,8 @@ AGENTS = ("muniment-agent", "strace-agent")
 # The machine of the pull dies.
 ANYTHING = Plan("muniment-pull", "any", "EIO", True)
 Point = namedtuple("Point", "scene plan at")
+# What came of one.
+Tried = namedtuple("Tried", "struck status silent bad")
 
 
 def plan_text(plan, at):
@@ -301,6 +325,7 @@ class Place:
         # Verbs have these; muniment-agent's story is the pull's.
         if ran.status not in (0, 1, 3):
             self.wrong(f"how it ended: {ran}")
+        ran.read = None         # of a mount: how reading it ended
         return ran
 
     def pull(self, fault=None):
@@ -351,17 +376,18 @@ class Place:
         return found
 
     def calls_told(self, store):
-        """{call: (first, last)} of what strace counted, of the thread that made
-        most: from where the store or the source is first looked at, so
-        without what loads the program."""
+        """{call: (first, last)} of what strace counted, of the thread that
+        made most: from where the store, the source or the target is first
+        looked at, so without what loads the program."""
         counts, begin = Counter(), None
         with open(self.told, encoding="utf-8", errors="replace") as f:
             for line in f:
                 found = re.match(r"(\d+) +(\w+)\(", line)
                 if not found:
                     continue
-                if begin is None and (store.path in line or
-                                      self.prepared.tree in line):
+                if begin is None and any(
+                        path in line for path in
+                        (store.path, self.prepared.tree, self.target)):
                     begin = dict(counts)
                 counts[found.groups()] += 1
         return {call: ((begin or {}).get((pid, call), 0) + 1, n)
@@ -581,20 +607,28 @@ def sides_of(place, plan, struck):
         return {"line", "store"}
     if plan.program not in TRACED:
         return {"line" if plan.op in ("send", "recv") else "store"}
-    sides = set()
-    for line in struck:
-        # The path of a descriptor, else the one that is asked for.
-        where = re.search(r'\(\d+<(.*?)>|"(.*?)"', line)
-        path = where and (where.group(1) or where.group(2)) or ""
-        tree = place.prepared.tree
-        sides.add("line" if path.startswith("socket:") else
-                  "source" if f"{path}/".startswith(f"{tree}/") else "store")
-    return sides
+    return {"line" if path.startswith("socket:") else
+            "source" if is_below(path, place.prepared.tree) else "store"
+            for path in map(path_of, struck)}
+
+
+def path_of(line):
+    """What a line of strace is about: the path of a descriptor, or one that is
+    asked for, there or anywhere."""
+    found = re.match(r'\d+ +(\w+)\((?:(?:\d+|AT_FDCWD)<(.*?)>)?(?:, )?'
+                     r'(?:"(.*?)")?', line)
+    call, folder, name = found.groups("") if found else ("", "", "")
+    named = not folder or re.search("at2?$|^statx$", call)
+    return os.path.join(folder, name) if named else folder
+
+
+def is_below(path, top):
+    return f"{path}/".startswith(f"{top}/")
 
 
 class Recovery(Pull):
-    """What it takes up was cut off in the middle of a commit. The snapshot that
-    was acknowledged before is there, whatever fails now."""
+    """What it takes up was cut off in the middle of a commit. The snapshot
+    that was acknowledged before is there, whatever fails now."""
 
     def judge(self, place, ran, point, struck):
         super().judge(place, ran, point, struck)
@@ -602,8 +636,8 @@ class Recovery(Pull):
 
 
 class Reading(Scene):
-    """A command that only reads: one copy of the store does for all points, for
-    none may change it."""
+    """A command that only reads: one copy of the store does for all points,
+    for none may change it."""
 
     def ready(self, place):
         self.store(place)
@@ -789,8 +823,8 @@ class Mount(Reading):
     def act(self, place, fault):
         point = f"{place.path}/point"
         ran = place.do("mount", point, fault=fault, store=self.store(place))
-        ran.read = self.read(f"{point}/{SOURCE}/latest/") \
-            if ran.status == 0 else None
+        if ran.status == 0:
+            ran.read = self.read(f"{point}/{SOURCE}/latest/")
         self.end(place, point, ran)
         return ran
 
@@ -984,7 +1018,7 @@ def try_point(place, point, follow):
         scene.judge_unchanged(place, ran)
         if follow and not place.bad:
             scene.follow(place)
-    return struck, ran.status, place.bad
+    return Tried(bool(struck), ran.status, is_silent(ran), place.bad)
 
 
 def judge_status(place, ran, plan, struck):
@@ -994,8 +1028,26 @@ def judge_status(place, ran, plan, struck):
     elif plan.error in ("EINTR", "SHORT"):
         if ran.status != 0 and plan.op in TRIED_AGAIN:
             place.wrong(f"it was not tried again: {ran}")
-    elif ran.status == 0 and plan.op in TOLD.get(plan.program, "").split():
-        place.wrong(f"something failed, and nobody is told: {ran}")
+    elif is_silent(ran) and must_be_told(place, plan, struck):
+        place.wrong(f"something failed, and nobody is told: {ran}\n"
+                    f"{struck[:3]}")
+
+
+def is_silent(ran):
+    """Nobody is told of anything; by a mount neither who reads it."""
+    return ran.status == 0 and (ran.read is None or ran.read.status == 0)
+
+
+def must_be_told(place, plan, struck):
+    where, calls = TOLD_AT.get(plan.program, ("", ""))
+    if plan.op not in calls.split():
+        return plan.op in TOLD.get(plan.program, "").split()
+    top = {"store": place.store.path, "source": place.prepared.tree,
+           "target": place.target}[where]
+    return any(is_below(path, top) and
+               not is_below(path, f"{top}/cache") and
+               not is_below(path, f"{top}/run")
+               for path in map(path_of, struck))
 
 
 def unhindered(place, name, fault):
@@ -1079,10 +1131,9 @@ def start_worker(prepared):
 def do_point(job):
     point, follow = job
     try:
-        struck, status, bad = try_point(WORKER, point, follow)
+        return point, try_point(WORKER, point, follow)
     except Exception:           # pylint: disable=broad-except
-        struck, status, bad = True, "none", [traceback.format_exc()]
-    return point, bool(struck), status, bad
+        return point, Tried(True, "none", False, [traceback.format_exc()])
 
 
 class Loop:
@@ -1092,6 +1143,9 @@ class Loop:
         self.wall = the_wall
         self.tried = self.untouched = self.followed = 0
         self.by_status = Counter()
+        # Struck, and status 0: of what may be passed over, and of calls that
+        # were interrupted or cut short.
+        self.passed_over, self.tried_again = Counter(), 0
         # Or all jobs would be given out at once.
         self.slots = threading.Semaphore(2 * os.cpu_count())
         self.given_up = False
@@ -1119,16 +1173,20 @@ class Loop:
 
     def take_results(self, pool, points):
         missed = []
-        for point, struck, status, bad in pool.imap_unordered(
-                do_point, self.jobs(points)):
+        for point, came in pool.imap_unordered(do_point, self.jobs(points)):
             self.slots.release()
-            self.by_status[str(status)] += 1
-            if not struck:
+            self.by_status[str(came.status)] += 1
+            plan = point.plan
+            if not came.struck:
                 self.untouched += 1
                 missed.append(point)
-            if bad:
-                self.wall.violation(f"{point_name(point)}: {bad[0]}"
-                                    f" ({len(bad)} in all)")
+            elif came.silent and plan.error in ("EINTR", "SHORT"):
+                self.tried_again += 1
+            elif came.silent:
+                self.passed_over[f"{plan.program}/{plan.op}"] += 1
+            if came.bad:
+                self.wall.violation(f"{point_name(point)}: {came.bad[0]}"
+                                    f" ({len(came.bad)} in all)")
         return missed
 
     def until_untouched(self, pool, points):
@@ -1182,7 +1240,9 @@ def main():
                                   the_wall.random.randrange(len(points))))
     the_wall.end(tried=loop.tried, k=round(len(points) / max(1, loop.tried)),
                  points=len(points), scenes=found, untouched=loop.untouched,
-                 followed=loop.followed,
+                 struck_status_0=sum(loop.passed_over.values()),
+                 passed_over=dict(sorted(loop.passed_over.items())),
+                 tried_again=loop.tried_again, followed=loop.followed,
                  statuses=dict(sorted(loop.by_status.items())))
 
 
