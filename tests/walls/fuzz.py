@@ -11,9 +11,9 @@
 --merge     first bring tests/fuzz/corpus up to date: the fewest inputs that
             lead wherever the checked-in and the new ones do
 
-New inputs stay in DIR/corpus and what was counted in DIR/fuzz.json, so that
-runs add up: per_decoder, in the last line, is over all runs. An input that
-breaks something is in DIR/found.
+New inputs stay in DIR/corpus, an input that breaks something in DIR/found, and
+how much code each target reached in DIR/fuzz.json, for the next run. The last
+line has, in per_decoder, what was counted of each.
 """
 
 import glob
@@ -97,8 +97,8 @@ class Target:
         if status != 0:
             self.wall.violation(f"{self.name}: status {status}\n"
                                 f"{said[-3000:]}")
-        return {"seconds": after.ru_utime - before.ru_utime +
-                after.ru_stime - before.ru_stime,
+        return {"seconds": round(after.ru_utime - before.ru_utime +
+                                 after.ru_stime - before.ru_stime, 1),
                 "executions": last(r"number_of_executed_units: (\d+)", said),
                 "edges": last(r"cov: (\d+)", said),
                 "features": last(r"ft: (\d+)", said)}
@@ -144,16 +144,6 @@ class Target:
               (f", no room for {left} more" if left else ""), flush=True)
 
 
-def add(state, name, counted):
-    """Add a run to the sum of all."""
-    sums = state.setdefault(name, {"seconds": 0, "executions": 0,
-                                   "edges": 0, "features": 0})
-    sums["seconds"] = round(sums["seconds"] + counted["seconds"], 1)
-    sums["executions"] += counted["executions"]
-    for what in "edges", "features":
-        sums[what] = counted[what] or sums[what]
-
-
 def share(wall, targets, state):
     """How long each target may run: the more edges, the longer."""
     if wall.options.all:
@@ -177,17 +167,21 @@ def main():
     if wall.options.merge:
         for target in targets:
             target.merge()
-    tried = 0
+    tried, found = 0, {}
     for target, seconds in zip(targets, share(wall, targets, state)):
+        before = wall.violations
         counted = target.fuzz(max(1, round(seconds)))
+        counted["violations"] = wall.violations - before
         tried += counted["executions"]
-        add(state, target.name, counted)
+        found[target.name] = counted
+        if counted["edges"]:
+            state[target.name] = {"edges": counted["edges"]}
         with open(path + ".tmp", "w", encoding="utf-8") as f:
             json.dump(state, f, indent=1, sort_keys=True)
         os.replace(path + ".tmp", path)
         print(f"{target.name}: {counted['executions']} inputs, "
               f"{counted['edges']} edges", flush=True)
-    wall.end(tried=tried, decoders=len(targets), per_decoder=state)
+    wall.end(tried=tried, decoders=len(targets), per_decoder=found)
 
 
 if __name__ == "__main__":

@@ -213,9 +213,9 @@ def as_commands(wall, share):
                        f"first, and not {may}")
     if series.slower() > SLOWER:
         wall.violation(f"a pull became {series.slower()} times slower")
-    return {"command_pulls": series.n, "killed": killed,
-            "peak": int(statistics.median(peaks[-WARM:])),
-            "peak_grown": int(added), "leaves": counts[-1],
+    return {"command_pulls": series.n, "command_pulls_killed": killed,
+            "command_peak": int(statistics.median(peaks[-WARM:])),
+            "command_peak_grown": int(added), "leaves": counts[-1],
             "bytes_an_unchanged_pull": int(statistics.median(grown)),
             "command_times_slower": series.slower()}
 
@@ -300,10 +300,13 @@ def main():
     facts.update(in_one_process(wall, "changing", True, share))
     facts.update(as_commands(wall, share))
     facts.update(of_a_mount(wall, share))
-    tried = sum(facts.get(n, 0) for n in
-                ("unchanged_pulls", "changing_pulls", "command_pulls",
-                 "mount_rounds"))
-    wall.end(tried=tried, k=round(4 * PULLS / max(1, tried), 1), **facts)
+    pulls = sum(facts.get(n, 0) for n in
+                ("unchanged_pulls", "changing_pulls", "command_pulls"))
+    rounds = facts.get("mount_rounds", 0)
+    print(f"{pulls} pulls, {rounds} times all of a mount was read",
+          flush=True)
+    wall.end(tried=pulls, k=round(4 * PULLS / max(1, pulls + rounds), 1),
+             pulls=pulls, **facts)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,6 @@ class Work:
         if left:
             self.say(f"{left} did not end by itself")
         ran.words = ["muniment", *command]
-        self.counts["kills" if killed is not None else "untouched"] += 1
         self.slowest = max(self.slowest, killed or 0)
         return Seen(ran, threads, killed, left)
 
@@ -714,6 +713,7 @@ class Runner:
         try:
             seen = self.scene.attempt(work, place, random.Random(seed))
             killed = seen.killed is not None
+            work.counts["first kills" if killed else "not reached"] += 1
         except Exception as e:  # a point that failed, as any other
             work.say(f"{type(e).__name__}: {e}")
         if work.wrong:
@@ -784,7 +784,7 @@ def one_point(w, at):
     scene.recoveries = 3 if w.options.all else 1
     runner = Runner(w, scene)
     runner.tried([Place(*map(int, place.split(":")))])
-    w.end(tried=runner.counts["kills"], **runner.counts)
+    w.end(tried=runner.counts["first kills"], **runner.counts)
 
 
 def main():
@@ -796,8 +796,11 @@ def main():
     for scene in scenes(w):
         if w.violations < ENOUGH:
             found[scene.name] = run_scene(w, scene)
-    w.end(tried=sum(s.get("kills", 0) for s in found.values()),
-          second_kills=sum(s.get("second kills", 0) for s in found.values()),
+    total = {what: sum(s.get(what, 0) for s in found.values())
+             for what in ("first kills", "second kills", "checks",
+                          "restores")}
+    print(", ".join(f"{n} {what}" for what, n in total.items()), flush=True)
+    w.end(tried=total["first kills"], **total,
           k={name: s["k"] for name, s in found.items()}, scenes=found)
 
 

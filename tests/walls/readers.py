@@ -245,7 +245,9 @@ def main():
     tree = Tree(wall.path("source"), wall.random)
     beside = Beside(wall, store, tree)
     beside.run()
-    wall.end(tried=sum(beside.done.values()), k=1, **beside.done)
+    # What a pull tells is no answer to a reader.
+    wall.end(tried=sum(beside.done.values()) - beside.done.get("pull", 0),
+             **beside.done)
 
 
 if __name__ == "__main__":
