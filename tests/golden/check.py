@@ -21,6 +21,7 @@ import refusals  # noqa: E402
 
 FIRST_NUMBER = page.section("7.3").number(
     "The root of a path has number #; the entries")
+READ = os.path.join(os.path.dirname(unpacked.HERE), "reader/read.py")
 SHOWN = 3
 UNREAD = 8                      # of an entry's flags
 
@@ -137,30 +138,75 @@ def check_programs(check, golden, build):
             check_restore(check, golden, store, one)
 
 
+def read(golden, *words):
+    """The second reader as somebody calls it by hand."""
+    return wall.run([sys.executable, READ, golden.folder, golden.pass_file,
+                     *words])
+
+
+def check_commands(check, golden):
+    """Of what read.py prints, what is nowhere else compared."""
+    ran = read(golden, "snapshots")
+    check.same("read.py snapshots", (ran.status, [
+        json.loads(line)["id"] for line in ran.out.splitlines()]),
+        (0, [e["id"] for e in golden.snapshots]))
+    ran = read(golden, "check")
+    check.same("read.py check", (ran.status, json.loads(
+        ran.out or "{}").get("snapshots")), (0, len(golden.snapshots)))
+    for one in golden.expected["snapshots"]:
+        ran = read(golden, "list", one["id"])
+        check.same(f"read.py list {one['id']}", ran.status, 0)
+        wanted = [dict(line, path=path or ".") for path, line in
+                  with_paths(golden.list(one["list"]))]
+        for line in wanted:
+            for key in ("number", "name", "up"):
+                del line[key]
+        check.same_lines(
+            f"read.py list {one['id']}",
+            [json.loads(line) for line in ran.out.splitlines()],
+            sorted(wanted, key=lambda line: unescape(line["path"])))
+
+
 def check_restore(check, golden, store, one):
     """Devices and owners need root."""
-    target = check.path("restored")
-    wall.remove(target)
+    target, ours = check.path("restored"), check.path("extracted")
     ran = store.do("restore", one["id"], "--target", target)
     wanted = on_disk(golden.list(one["list"]))
     missing = one["problems"] or any(
         line["flags"] & UNREAD for line in golden.list(one["list"]))
     check.same(f"restore {one['id']}", ran.status, 3 if missing else 0)
-    lines, whole = wall.treedump.describe(target, as_text=False)
-    check.same("treedump", whole, True)
-    found = [json.loads(line) for line in lines]
+    found = lines_of(check, target)
     check.same_lines(f"restored {one['id']}", found, wanted)
+    # The second reader must give the same, whole lines.
+    os.mkdir(ours)
+    ran = read(golden, "extract", one["id"], ours)
+    check.same(f"read.py extract {one['id']}", ran.status, 0)
+    check.same_lines(f"extracted {one['id']}", lines_of(check, ours), found)
     wall.remove(target)
+    wall.remove(ours)
+
+
+def lines_of(check, folder):
+    lines, whole = wall.treedump.describe(folder, as_text=False)
+    check.same("treedump", whole, True)
+    return [json.loads(line) for line in lines]
+
+
+def with_paths(lines):
+    """(path, line) of each."""
+    paths = {}
+    for line in lines:
+        above = paths.get(line["up"])
+        path = line["name"] if not above else f"{above}/{line['name']}"
+        paths[line["number"]] = path
+        yield path, line
 
 
 def on_disk(lines):
     """What treedump.py must say of them. What could not be read at all is
     not there; names that are elsewhere do not count as links."""
-    paths, found, groups = {}, [], {}
-    for line in lines:
-        above = paths.get(line["up"])
-        path = line["name"] if not above else f"{above}/{line['name']}"
-        paths[line["number"]] = path
+    found, groups = [], {}
+    for path, line in with_paths(lines):
         if line["flags"] & UNREAD and not line["content"] and (
                 line["size"] or line["type"] == "l"):
             continue
@@ -186,6 +232,7 @@ def main():
     for number in unpacked.numbers():
         golden = unpacked.Golden(number, check.path(f"golden-{number}"))
         check_reader(check, golden)
+        check_commands(check, golden)
         check_programs(check, golden, check.build)
     check.end(tried=check.tried, k=1, stores=len(unpacked.numbers()))
 

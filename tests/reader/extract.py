@@ -55,6 +55,11 @@ class Extraction:
                 fd = os.open(name, FOLDER, dir_fd=self.open[-1][1])
             self.open.append((path, fd, entry, slots))
             return
+        if not entry["content"] and entry.flag("could not be read") and (
+                entry["size"] or entry.kind == "symbolic link"):
+            self.left_out.append((escape(path), "the source could not read "
+                                  "it"))
+            return
         if not path:                    # the path is not a directory
             name, folder = b"root", self.top
         else:
