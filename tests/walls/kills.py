@@ -48,6 +48,7 @@ CHANGING = 0.75
 SAMPLE = 2
 # How a restore names what replaces a file, until it is whole.
 UNFINISHED = ".muniment-restore-"
+FUSE = "/dev/fuse"
 ENOUGH = 10                     # violations, then the run ends
 # What the kernel says of a mount whose server is gone, or goes just now.
 GONE = [os.strerror(e).encode() for e in (errno.ENOTCONN, errno.ECONNABORTED)]
@@ -644,10 +645,12 @@ def scenes(w):
     yield many
     yield Init("init", None, trees)
     yield Restore("restore", second.path, trees)
-    if os.geteuid() == 0 and os.path.exists("/dev/fuse"):
-        yield Mount("mount", second.path, trees)
+    if os.geteuid() != 0:
+        print("kills: no mount without root", flush=True)
+    elif not os.path.exists(FUSE):
+        w.violation(f"the mount cannot be tried: {FUSE} is not there")
     else:
-        print("kills: no mount without root and /dev/fuse", flush=True)
+        yield Mount("mount", second.path, trees)
 
 
 # ---- the run ----
