@@ -4,7 +4,8 @@
 # listens; the agent only reads; no passphrase is asked for without need; ssh
 # gives the other side nothing of the vault, and what it says is escaped; a
 # silent source ends its pull; a clock that is wrong loses no snapshot; a
-# guess at the passphrase costs what it should.
+# guess at the passphrase costs what it should, and a short one is warned of;
+# a ledger that was signed anew differs from a copy of its checkpoint.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
@@ -18,6 +19,16 @@ say a guess at the passphrase
 equal cost "$(od -An -v -t u8 -j 112 -N 8 "$MUNIMENT_STORE/keys/recipient-1" |
 	tr -d ' ') $(od -An -v -t u4 -j 120 -N 8 \
 	"$MUNIMENT_STORE/keys/recipient-1" | tr -s ' ')" '134217728  3 1'
+
+say a short passphrase
+echo elevenbytes >"$SCRATCH/short.pass"
+expect_status 0 "$MUNIMENT" init --store "$SCRATCH/short" \
+	--passphrase-file "$SCRATCH/short.pass"
+expect_stderr 'a passphrase of 11 bytes is soon guessed'
+echo twelve-bytes >"$SCRATCH/short.pass"
+expect_status 0 "$MUNIMENT" init --store "$SCRATCH/longer" \
+	--passphrase-file "$SCRATCH/short.pass"
+[ ! -s "$ERR" ] || fail 'a warning without need'
 
 say the agent only reads
 cat >"$SCRATCH/watched" <<END
@@ -53,6 +64,45 @@ for verb in "pull --source files1 $SCRATCH/src" snapshots status verify; do
 	expect_status 0 env -u MUNIMENT_PASSPHRASE_FILE setsid -w \
 		"$MUNIMENT" $verb
 done
+
+say no program makes what could be reached
+reachable='AF_INET|AF_PACKET|[^a-z](bind|listen)\('
+sockets() {
+	strace -f -o "$SCRATCH/calls" -e trace=%network,execve "$@"
+}
+# none WORD...: nor what it starts; the last of PROGRAM, which must run.
+none() {
+	_program=$1
+	shift
+	expect_status 0 sockets "$MUNIMENT" "$@"
+	no_socket "$_program"
+}
+no_socket() {
+	grep -q "execve(\".*/$1\".* = 0" "$SCRATCH/calls" || fail "$1 did not run"
+	! grep -E "$reachable" "$SCRATCH/calls" || fail "$1 did that"
+}
+at_exit "unlock $(quote "$SCRATCH/another")"
+none muniment-init init --store "$SCRATCH/another"
+none muniment-agent pull --store "$SCRATCH/another" --source files1 \
+	"$SCRATCH/src"
+no_socket muniment-pull
+none muniment-read restore files1@latest --target "$SCRATCH/reached"
+for verb in 'verify --read-data' snapshots status 'ls files1@latest'; do
+	# shellcheck disable=SC2086
+	none muniment-read $verb
+done
+mkdir "$SCRATCH/watched-mnt"
+sockets "$MUNIMENT" mount --foreground "$SCRATCH/watched-mnt" &
+mount=$!
+at_exit "umount -l $(quote "$SCRATCH/watched-mnt") 2>/dev/null"
+wait_for "mountpoint -q $(quote "$SCRATCH/watched-mnt")"
+cat "$SCRATCH/watched-mnt/files1/latest/"* >/dev/null 2>&1 || :
+umount "$SCRATCH/watched-mnt"
+wait "$mount" || fail 'the mount'
+no_socket muniment-mount
+sockets /usr/bin/python3 -c 'import socket
+socket.create_server(("127.0.0.1", 0))'
+grep -E -q "$reachable" "$SCRATCH/calls" || fail 'a server would go unnoticed'
 
 say nobody listens, and a silent source
 cat >"$SCRATCH/forced" <<END
@@ -197,3 +247,14 @@ refused limit-exceeded env DONT_FAKE_MONOTONIC=1 \
 	faketime '1969-01-01 00:00:00' \
 	"$MUNIMENT" pull --source files1 "$SCRATCH/src"
 expect_stderr "set the vault's clock"
+
+say a ledger signed anew
+checkpoint=$MUNIMENT_STORE/ledger/checkpoint
+pull files1 "$SCRATCH/src"
+cp "$checkpoint" "$SCRATCH/checkpoint"
+expect_status 0 "$MUNIMENT" verify
+expect_status 0 "$MUNIMENT" snapshots
+cmp "$checkpoint" "$SCRATCH/checkpoint" || fail 'it changes without a pull'
+"$MUNIMENT_BUILD/tests/walls/forge" epoch "$MUNIMENT_STORE"
+expect_status 0 "$MUNIMENT" verify
+! cmp -s "$checkpoint" "$SCRATCH/checkpoint" || fail 'the copy tells nothing'

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store that the built programs have just made of two trees: the second
 reader must list and extract what the sources are, byte for byte, as `muniment
-restore` does; and what agent and cache say must fit it."""
+restore` does; and what agent and cache say must fit it. To the agent the
+vault says no id and nothing of a file's content."""
 
 import json
 import os
@@ -21,6 +22,7 @@ import wall  # noqa: E402
 import wire  # noqa: E402
 from extract import Extraction  # noqa: E402
 from listing import listing  # noqa: E402
+from pack import Pack  # noqa: E402
 from store import Store  # noqa: E402
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -28,6 +30,7 @@ SIZES = [0, 1, 2, 4095, 4096, 16 * KIB - 1, 16 * KIB, 16 * KIB + 1,
          64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 256 * KIB - 1, 256 * KIB,
          256 * KIB + 1, MIB]
 LARGE = 8 * MIB + 12345
+PART = 8                        # bytes of an id, or of noise, that none has
 NAMES = 6000                    # in one directory
 DEEP = 520                      # directories below one another
 TEE = """#!/bin/sh
@@ -122,6 +125,28 @@ class Fresh(wall.Wall):
             self.violation(f"{what}: {len(found)} lines, {len(wanted)} wanted,"
                            f" {len(bad)} differ: {str(bad[:1])[:600]}")
 
+    def silent(self, store, secret):
+        """What the vault said has no id of an object, a pack or a snapshot,
+        and nothing of a file that it had."""
+        ids = {bytes.fromhex(s.name) for s in store.snapshots()}
+        for leaf in store.ledger.of("pack sealed"):
+            pack = Pack(store.compartments[leaf.clear["compartment"]],
+                        leaf.clear["ordinal"], leaf.clear["pack root"])
+            ids.add(leaf.clear["pack root"])
+            ids |= {pack.row(i)["id"] for i in range(pack.row_count)}
+        if len(ids) < 1000:
+            self.violation(f"only {len(ids)} ids are known")
+        for n in range(1, self.record + 1):
+            with open(self.path(f"said-{n}-vault"), "rb") as f:
+                said = f.read()
+            self.tried += len(ids)
+            windows = {said[i:i + PART] for i in range(len(said))}
+            if any(one[:PART] in windows for one in ids):
+                self.violation(f"pull {n}: the vault told an id")
+            if any(secret[i:i + PART] in windows
+                   for i in range(len(secret) - PART)):
+                self.violation(f"pull {n}: the vault told content")
+
     def pull(self, source, tree):
         """A pull that must be complete; what was said is read too."""
         self.record += 1
@@ -208,6 +233,8 @@ def main():
         check_snapshot(run, store.snapshot(name), folder, listed,
                        f"{said}: {name[:8]}")
         tree.change()
+    with open(os.path.join(two, f"size-{MIB}"), "rb") as f:
+        run.silent(store, f.read())
     check_command(run)
     found = audit.audit(store)
     run.tried += cache.check_index(
