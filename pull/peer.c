@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pull/peer.h"
 
+#include "util/clock.h"
 #include "util/io.h"
 
 #include <errno.h>
@@ -13,6 +14,9 @@
 /* Reads are large: one system call for many small frames. */
 #define READ_SIZE (256u * 1024u)
 
+#define SECOND_NS UINT64_C(1000000000)
+#define SILENCE_NS (PEER_SILENCE_S * SECOND_NS)
+
 static int
 nonblocking(int fd)
 {
@@ -24,13 +28,13 @@ nonblocking(int fd)
 }
 
 int
-peer_init(struct peer *p, int in, int out, const atomic_bool *stop)
+peer_init(struct peer *p, struct transport *t, const atomic_bool *stop)
 {
 	int r;
 
-	*p = (struct peer){.in = in, .out = out, .stop = stop};
-	r = nonblocking(in);
-	return r != 0 || in == out ? r : nonblocking(out);
+	*p = (struct peer){.t = t, .stop = stop};
+	r = nonblocking(t->in);
+	return r != 0 || t->in == t->out ? r : nonblocking(t->out);
 }
 
 void
@@ -61,7 +65,7 @@ send_some(struct peer *p, struct fault *f)
 {
 	ssize_t n;
 
-	n = io_send_some(p->out, p->output.p + p->sent, p->output.n - p->sent);
+	n = io_send_some(p->t->out, p->output.p + p->sent, p->output.n - p->sent);
 	if (n == -EAGAIN)
 		return 0;
 	if (n < 0 && n != -EPIPE && n != -ECONNRESET)
@@ -92,7 +96,7 @@ receive_some(struct peer *p, struct fault *f)
 	}
 	if (buf_reserve(&p->input, READ_SIZE) != 0)
 		return fault_set(f, FAULT_NO_MEMORY, "pull", NULL);
-	n = io_recv_some(p->in, p->input.p + p->input.n, READ_SIZE);
+	n = io_recv_some(p->t->in, p->input.p + p->input.n, READ_SIZE);
 	if (n == -EAGAIN)
 		return 0;
 	if (n < 0)
@@ -107,9 +111,11 @@ receive_some(struct peer *p, struct fault *f)
 /* As poll(2). A signal that came after stop was looked at ends it as well:
  * from there on until it waits there are none. */
 static int
-wait_for(const struct peer *p, struct pollfd fds[2], bool *stopped)
+wait_for(struct peer *p, struct pollfd fds[3], bool *stopped)
 {
-	const struct timespec silence = {.tv_sec = PEER_SILENCE_S};
+	const uint64_t left = SILENCE_NS - p->silent, began = clock_mono_ns();
+	const struct timespec silence = {.tv_sec = (time_t)(left / SECOND_NS),
+		.tv_nsec = (long)(left % SECOND_NS)};
 	sigset_t all, before;
 	int r = 0;
 
@@ -117,8 +123,13 @@ wait_for(const struct peer *p, struct pollfd fds[2], bool *stopped)
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	*stopped = *p->stop;
 	if (!*stopped)
-		r = ppoll(fds, 2, &silence, &before);
+		r = ppoll(fds, 3, &silence, &before);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	p->silent += clock_mono_ns() - began;
+	if (r == 0 || p->silent > SILENCE_NS)
+		p->silent = SILENCE_NS;
+	if (r > 0 && (fds[0].revents != 0 || fds[1].revents != 0))
+		p->silent = 0;
 	return r;
 }
 
@@ -126,8 +137,9 @@ wait_for(const struct peer *p, struct pollfd fds[2], bool *stopped)
 static int
 exchange(struct peer *p, struct fault *f)
 {
-	struct pollfd fds[2] = {{.fd = p->in, .events = POLLIN},
-		{.fd = p->out, .events = POLLOUT}};
+	struct pollfd fds[3] = {{.fd = p->t->in, .events = POLLIN},
+		{.fd = p->t->out, .events = POLLOUT},
+		{.fd = p->t->err, .events = POLLIN}};
 	bool stopped;
 	int r;
 
@@ -145,10 +157,12 @@ exchange(struct peer *p, struct fault *f)
 		return errno == EINTR ? 0
 				      : fault_errno(f, FAULT_IO, -errno,
 						"agent", "poll");
-	if (r == 0)
+	if (p->silent == SILENCE_NS)
 		return fault_set(f, FAULT_AGENT_DIED, "agent",
 			"it has been silent for %d minutes",
 			PEER_SILENCE_S / 60);
+	if (fds[2].revents != 0)
+		transport_hear(p->t);
 	r = fds[1].revents != 0 ? send_some(p, f) : 0;
 	if (r != 0)
 		return r;

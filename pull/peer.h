@@ -3,6 +3,7 @@
 #define PULL_PEER_H
 
 #include "format/wire.h"
+#include "pull/transport.h"
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/fault.h"
@@ -15,11 +16,12 @@
 /*
  * The vault's end of the wire: frames in, frames out, and the credit. It
  * never blocks on writing while the agent waits to be read, so neither side
- * can make the other stop for good. Memory: one frame in, what is queued out.
+ * can make the other stop for good. What is said beside the wire is read too,
+ * and does not count as an answer. Memory: one frame in, what is queued out.
  */
 struct peer {
-	int in; /* both set non-blocking by peer_init */
-	int out;
+	struct transport *t; /* in and out are non-blocking */
+	uint64_t silent; /* nanoseconds since it last read or said a thing */
 	struct buf input;
 	size_t at; /* in input: the first byte not handed out */
 	struct buf output;
@@ -40,8 +42,9 @@ struct peer {
  * directory takes to list. While it is silent other pulls wait for the store. */
 #define PEER_SILENCE_S (10 * 60)
 
+/* t: connected, and until peer_next is called no more. */
 must_check int peer_init(
-	struct peer *p, int in, int out, const atomic_bool *stop);
+	struct peer *p, struct transport *t, const atomic_bool *stop);
 void peer_free(struct peer *p);
 
 /*

@@ -118,7 +118,7 @@ greet(struct run *u, struct fault *f)
 	if (r != 0)
 		return r;
 	u->connected = true;
-	r = peer_init(&u->peer, u->transport.in, u->transport.out, u->o->stop);
+	r = peer_init(&u->peer, &u->transport, u->o->stop);
 	if (r != 0)
 		return fault_errno(f, FAULT_IO, r, "agent", "fcntl");
 	if (wire_hello_encode(peer_output(&u->peer), WIRE_FROM_VAULT, &hello) !=

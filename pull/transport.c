@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pull/transport.h"
 
+#include "util/clock.h"
 #include "util/io.h"
 
 #include <errno.h>
@@ -14,8 +15,11 @@
 #include <unistd.h>
 
 #define AGENT "muniment-agent"
-/* How long ssh or an agent may take to say why it ended. */
+/* How long an agent may take to say why it ended. */
 #define LAST_WORDS_MS 2000
+/* And ssh, which waits for the other side; not for ever, as that may never end
+ * and the store is locked meanwhile. */
+#define SSH_END_MS 10000
 
 /* Room for a burst of the agent's output, so that it seldom waits. */
 static void
@@ -170,28 +174,50 @@ transport_start(
 	return r;
 }
 
-/* Keep the end of what the child says. False when it did not come to its
- * end. */
-static bool
-hear(struct transport *t)
+static void
+keep_end(struct transport *t, const char *p, size_t n)
 {
-	struct pollfd p = {.fd = t->err, .events = POLLIN};
-	char chunk[256];
-	ssize_t n;
+	const size_t max = sizeof(t->said) - 1;
+	size_t drop = 0;
 
-	while (poll(&p, 1, LAST_WORDS_MS) > 0) {
-		n = io_recv_some(t->err, chunk, sizeof(chunk));
-		if (n <= 0)
-			return n == 0;
-		if (t->nsaid + (size_t)n >= sizeof(t->said)) {
-			memmove(t->said, t->said + 256, sizeof(t->said) - 256);
-			t->nsaid = t->nsaid > 256 ? t->nsaid - 256 : 0;
-		}
-		memcpy(t->said + t->nsaid, chunk, (size_t)n);
-		t->nsaid += (size_t)n;
-		t->said[t->nsaid] = '\0';
+	if (n > max) {
+		p += n - max;
+		n = max;
 	}
-	return false;
+	if (t->nsaid + n > max)
+		drop = t->nsaid + n - max;
+	memmove(t->said, t->said + drop, t->nsaid - drop);
+	memcpy(t->said + t->nsaid - drop, p, n);
+	t->nsaid += n - drop;
+	t->said[t->nsaid] = '\0';
+}
+
+void
+transport_hear(struct transport *t)
+{
+	char chunk[4096];
+	ssize_t n = io_recv_some(t->err, chunk, sizeof(chunk));
+
+	if (n > 0)
+		keep_end(t, chunk, (size_t)n);
+	else if (n != -EAGAIN)
+		cleanup_close(&t->err);
+}
+
+/* To the end of what the child says, if it comes in time: it may say something
+ * for ever, or leave that to another process. */
+static void
+hear_out(struct transport *t, int ms)
+{
+	const uint64_t end = clock_mono_ns() + (uint64_t)ms * 1000000;
+	uint64_t now;
+
+	while (t->err >= 0 && (now = clock_mono_ns()) < end) {
+		struct pollfd p = {.fd = t->err, .events = POLLIN};
+
+		if (poll(&p, 1, (int)((end - now) / 1000000) + 1) > 0)
+			transport_hear(t);
+	}
 }
 
 /* The last line that was said, without its newline. */
@@ -213,7 +239,6 @@ explain_ssh(struct transport *t, int status, struct fault *f)
 	const char *last;
 	struct fault told = {0};
 
-	(void)hear(t);
 	last = last_line(t);
 	/* ssh ends with its own 255 after a signal too. */
 	t->killed = WIFSIGNALED(status) || WEXITSTATUS(status) == 255;
@@ -221,6 +246,11 @@ explain_ssh(struct transport *t, int status, struct fault *f)
 		fault_set(&told, FAULT_HOST_KEY_UNKNOWN, "ssh", "%s", last);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		fault_set(&told, FAULT_AGENT_MISSING, "ssh", "%s", last);
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 255 &&
+		 last[0] == '\0')
+		fault_set(&told, FAULT_SSH_FAILED, "ssh",
+			"it ended without a word, as when the agent there is "
+			"killed");
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 255)
 		fault_set(&told, FAULT_SSH_FAILED, "ssh", "%s", last);
 	else if (t->said[0] != '\0')
@@ -235,12 +265,13 @@ static void
 explain_local(struct transport *t, struct fault *f)
 {
 	struct fault told = {0};
-	bool ended = hear(t);
 	int status = 0;
 
+	hear_out(t, LAST_WORDS_MS);
 	if (t->nsaid > 0)
 		fault_set(&told, FAULT_AGENT_DIED, "agent", "%s", last_line(t));
-	else if (ended && child_wait(&t->child, &status) == 0)
+	else if (t->err < 0 &&
+		 child_wait_ms(&t->child, LAST_WORDS_MS, &status) == 0)
 		t->killed = WIFSIGNALED(status);
 	if (t->killed)
 		fault_set(&told, FAULT_AGENT_DIED, "agent",
@@ -255,9 +286,13 @@ explain(struct transport *t, struct fault *f)
 {
 	int status = 0;
 
-	if (t->local && f->code == FAULT_AGENT_DIED)
-		explain_local(t, f);
-	else if (!t->local && child_wait(&t->child, &status) == 0)
+	if (t->local) {
+		if (f->code == FAULT_AGENT_DIED)
+			explain_local(t, f);
+		return;
+	}
+	hear_out(t, SSH_END_MS);
+	if (child_wait_ms(&t->child, SSH_END_MS, &status) == 0)
 		explain_ssh(t, status, f);
 }
 
@@ -269,7 +304,7 @@ transport_end(struct transport *t, bool failed, struct fault *f)
 	if (t->in >= 0)
 		close(t->in);
 	t->in = t->out = -1;
-	if (t->child.pid > 0 && failed && f != NULL && t->err >= 0 &&
+	if (t->child.pid > 0 && failed && f != NULL &&
 		(f->code == FAULT_AGENT_DIED ||
 			f->code == FAULT_AGENT_PROTOCOL))
 		explain(t, f);

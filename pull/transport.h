@@ -16,10 +16,10 @@
 struct transport {
 	struct child child;
 	bool local;
-	int in;		/* from the agent */
-	int out;	/* to it; the same as in for a local one */
-	int err;	/* messages of ssh, or of a local agent */
-	bool killed;	/* a signal ended the child, or may have ended ssh */
+	int in;	     /* from the agent */
+	int out;     /* to it; the same as in for a local one */
+	int err;     /* messages of ssh, or of a local agent; -1: at an end */
+	bool killed; /* a signal ended the child, or may have ended ssh */
 	char said[512]; /* the end of them */
 	size_t nsaid;
 };
@@ -35,10 +35,17 @@ must_check int transport_start(
 	struct transport *t, const struct transport_opts *o, struct fault *f);
 
 /*
+ * Read some of what is said on err, without waiting, and keep the end of it. To
+ * be called as long as there is something: ssh that cannot pass on what a login
+ * script says there passes on nothing else either.
+ */
+void transport_hear(struct transport *t);
+
+/*
  * End the connection and the child. When the pull failed because the agent
  * went away, f says that in general: with `failed` the story is told more
  * exactly, from the child's status and from what ssh or a local agent said
- * (host-key-unknown, ssh-failed, agent-missing, agent-died).
+ * within seconds (host-key-unknown, ssh-failed, agent-missing, agent-died).
  */
 void transport_end(struct transport *t, bool failed, struct fault *f);
 

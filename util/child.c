@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "util/child.h"
+#include "util/clock.h"
 #include "util/hook.h"
 #include "util/span.h"
 
@@ -23,6 +25,9 @@
 #endif
 
 extern char **environ;
+
+/* How often an end that may not come is looked for. */
+#define POLL_MS 10
 
 /*
  * What the child needs between fork and exec, worked out before the fork:
@@ -294,8 +299,9 @@ child_spawn(const struct child_opts *opts, struct child *ret)
 	return start(&l, ret);
 }
 
-int
-child_wait(struct child *c, int *ret_status)
+/* -ETIMEDOUT only with WNOHANG. */
+static int
+wait_once(struct child *c, int flags, int *ret_status)
 {
 	int status;
 	pid_t pid;
@@ -303,14 +309,34 @@ child_wait(struct child *c, int *ret_status)
 	if (c->pid <= 0)
 		return -ECHILD;
 	do
-		pid = waitpid(c->pid, &status, 0);
+		pid = waitpid(c->pid, &status, flags);
 	while (pid < 0 && errno == EINTR);
 	if (pid < 0)
 		return -errno;
+	if (pid == 0)
+		return -ETIMEDOUT;
 	c->pid = -1;
 	if (ret_status)
 		*ret_status = status;
 	return 0;
+}
+
+int
+child_wait(struct child *c, int *ret_status)
+{
+	return wait_once(c, 0, ret_status);
+}
+
+int
+child_wait_ms(struct child *c, unsigned int ms, int *ret_status)
+{
+	uint64_t end = clock_mono_ns() + ms * UINT64_C(1000000);
+	int err;
+
+	while ((err = wait_once(c, WNOHANG, ret_status)) == -ETIMEDOUT &&
+		clock_mono_ns() < end)
+		(void)poll(NULL, 0, POLL_MS);
+	return err;
 }
 
 int

@@ -60,6 +60,9 @@ must_check int child_spawn(const struct child_opts *opts, struct child *ret);
  */
 int child_wait(struct child *c, int *ret_status);
 
+/* The same, for so long at most: -ETIMEDOUT when it has not ended by then. */
+int child_wait_ms(struct child *c, unsigned int ms, int *ret_status);
+
 /* Send a signal. -ESRCH when *c holds no child. */
 int child_kill(const struct child *c, int sig);
 

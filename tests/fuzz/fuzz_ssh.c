@@ -16,12 +16,13 @@
 
 static int status;
 
-int __wrap_child_wait(struct child *c, int *ret_status);
+int __wrap_child_wait_ms(struct child *c, unsigned int ms, int *ret_status);
 void __wrap_child_end(struct child *c);
 
 int
-__wrap_child_wait(struct child *c, int *ret_status)
+__wrap_child_wait_ms(struct child *c, unsigned int ms, int *ret_status)
 {
+	(void)ms;
 	*c = CHILD_NONE;
 	*ret_status = W_EXITCODE(status, 0);
 	return 0;

@@ -305,6 +305,13 @@ wait_and_kill(void)
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 	CHECK_EQ(c.pid, -1);
 	CHECK_EQ(child_spawn(&opts, &c), 0);
+	CHECK_EQ(child_wait_ms(&c, 30, &status), -ETIMEDOUT);
+	CHECK(c.pid > 0);
+	CHECK_EQ(child_kill(&c, SIGINT), 0);
+	CHECK_EQ(child_wait_ms(&c, 60000, &status), 0);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+	CHECK_EQ(child_wait_ms(&c, 0, &status), -ECHILD);
+	CHECK_EQ(child_spawn(&opts, &c), 0);
 	child_end(&c);
 	CHECK_EQ(c.pid, -1);
 	opts.argv = ARGS("test_child", "probe", "unknown");
