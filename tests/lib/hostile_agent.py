@@ -3,9 +3,13 @@
 """An agent that misbehaves on purpose, as the program behind `muniment pull
 --agent`. What it does wrong is chosen by the environment variable HOSTILE; the
 word `list` as only argument prints all of them, each with the refusal that
-it must meet. Written from docs/format.md section 10."""
+it must meet, if any; `cuts STEP` prints at which bytes to cut an honest stream
+off: each that is not a whole number of steps from a drawn one is left out,
+but for the last and the first of each frame. Written from docs/format.md
+section 10."""
 
 import os
+import random
 import struct
 import sys
 import time
@@ -50,10 +54,11 @@ def hello(version=1, batches=64):
                                                int(time.time())))
 
 
-def entry(name, kind=REGULAR, flags=0, size=5, mode=0o644, ino=7, links=1):
+def entry(name, kind=REGULAR, flags=0, size=5, mode=0o644, ino=7, links=1,
+          when=1000):
     return (struct.pack("<B", len(name)) + name
             + struct.pack("<BBHIIQqIqIQQIII", kind, flags, mode, 0, 0, size,
-                          1000, 0, 1000, 0, ino, 1, links, 0, 0))
+                          when, 0, when, 0, ino, 1, links, 0, 0))
 
 
 def batch(number, parent, index, entries, flags=LAST):
@@ -69,9 +74,21 @@ def data(number, index, offset, content):
     return frame(70, struct.pack("<IHHQ", number, index, 0, offset) + content)
 
 
-def file_end(number, index, size, flags=0):
-    return frame(72, struct.pack("<IHHQqIqI", number, index, flags, size, 1000,
-                                 0, 1000, 0))
+def file_end(number, index, size, flags=0, when=1000):
+    return frame(72, struct.pack("<IHHQqIqI", number, index, flags, size, when,
+                                 0, when, 0))
+
+
+def hole(number, index, offset, length):
+    return frame(71, struct.pack("<IHHQQ", number, index, 0, offset, length))
+
+
+def link(number, index, target):
+    return frame(69, struct.pack("<IHH", number, index, 0) + target)
+
+
+def restart(number, index):
+    return frame(73, struct.pack("<IHH", number, index, 0))
 
 
 def attrs(number, index, body=struct.pack("<I", 0)):
@@ -142,11 +159,64 @@ def owners():
                      for i in range(500)))
 
 
-def truncated():
-    greet()
-    whole = root() + batch(1, 0, 0, [entry(b"file")]) + attrs(0, 0)
-    out(whole[:int(os.environ.get("HOSTILE_AT", "9"))])
-    os._exit(0)
+def frames():
+    """All that an honest agent sends of a small tree, with each frame that
+    brings something. What is that young is read anew each time."""
+    now = int(time.time())
+    listing = [entry(b"dir", DIRECTORY, FOLLOWS, 0, 0o755, 2, 1, now),
+               entry(b"file", REGULAR, 0, 5, 0o644, 3, 1, now),
+               entry(b"holes", REGULAR, 0, 4099, 0o644, 4, 1, now),
+               entry(b"link", SYMLINK, 0, 4, 0o777, 5, 1, now)]
+    below = [entry(b"file", REGULAR, 0, 5, 0o644, 6, 1, now)]
+    one = struct.pack("<IHI", 1, 6, 5) + b"user.a" + b"value"
+    return [
+        hello(), frame(66, struct.pack("<BIB", 1, 0, 4) + b"root"), root(),
+        batch(1, 0, 0, listing), attrs(0, 0), batch_done(0),
+        batch(2, 1, 0, below),
+        attrs(1, 0), attrs(1, 1, one), data(1, 1, 0, b"hal"), restart(1, 1),
+        data(1, 1, 0, b"hel"), data(1, 1, 3, b"lo"), file_end(1, 1, 5, 0, now),
+        attrs(1, 2), hole(1, 2, 0, 4096), data(1, 2, 4096, b"end"),
+        file_end(1, 2, 4099, 0, now), attrs(1, 3), link(1, 3, b"file"),
+        batch_done(1),
+        attrs(2, 0), data(2, 0, 0, b"below"), file_end(2, 0, 5, 0, now),
+        batch_done(2), done(3)]
+
+
+def cut_at(n):
+    """The whole tree, up to a byte of it; all of it at -1."""
+    receive()
+    whole = b"".join(frames())
+    out(whole[:n] if n >= 0 else whole)
+    if n >= 0:
+        os._exit(0)
+
+
+def cuts(step):
+    at, ends = 0, []
+    for part in frames():
+        at += len(part)
+        ends.append(at)
+    near = {e + d for e in ends for d in (-1, 0, 1)} | {0, 1}
+    start = random.randrange(step)
+    return [n for n in range(at) if n in near or n % step == start]
+
+
+def links():
+    """Files of one inode, if the numbers of links were true; no two that are
+    there together have all of content, mode and size in common."""
+    names_ = (b"a", b"b", b"c", b"d", b"e", b"f")
+    of = (2, 2, 0xFFFFFFFF, 0, 3, 2)
+    begin([entry(n, links=k, mode=0o600 + i)
+           for i, (n, k) in enumerate(zip(names_, of))]
+          + [entry(b"g", SYMLINK, 0, 5, links=2),
+             entry(b"h", DIRECTORY, 0, 0, links=2)])
+    tail = b""
+    for i, n in enumerate(names_):
+        # The last two have one content.
+        content = n * 5 if i < 4 else b"equal"
+        tail += attrs(1, i) + data(1, i, 0, content) + file_end(1, i, 5)
+    out(tail + attrs(1, 6) + link(1, 6, b"a") + attrs(1, 7) + batch_done(1)
+        + done(2))
 
 
 def half_a_file():
@@ -209,10 +279,8 @@ KINDS = {
     "gap": (P, lambda: one_file(data(1, 0, 3, b"x"))),
     "overlap": (P, lambda: one_file(data(1, 0, 0, b"xx")
                                     + data(1, 0, 1, b"x"))),
-    "huge-hole": (P, lambda: one_file(frame(71, struct.pack(
-        "<IHHQQ", 1, 0, 0, 0, (1 << 64) - 1)))),
-    "hole-overflow": (P, lambda: one_file(frame(71, struct.pack(
-        "<IHHQQ", 1, 0, 0, 0, 1 << 62)) * 3)),
+    "huge-hole": (P, lambda: one_file(hole(1, 0, 0, (1 << 64) - 1))),
+    "hole-overflow": (P, lambda: one_file(hole(1, 0, 0, 1 << 62) * 3)),
     "wrong-size": (P, lambda: one_file(data(1, 0, 0, b"hello")
                                        + file_end(1, 0, 6))),
     "end-twice": (P, lambda: one_file(data(1, 0, 0, b"hello")
@@ -229,13 +297,19 @@ KINDS = {
     "deep": (L, deep),
     "wide": (L, wide),
     "owners": (L, owners),
-    "truncated": ("agent-died", truncated),
+    "whole": ("", lambda: cut_at(-1)),
+    "links": ("", links),
+    "truncated": ("agent-died", lambda: cut_at(
+        int(os.environ.get("HOSTILE_AT", "9")))),
     "half-a-file": ("agent-died", half_a_file),
 }
 
 if sys.argv[1:] == ["list"]:
     for name, (refusal, _) in KINDS.items():
         print(name, refusal)
+    sys.exit(0)
+if sys.argv[1:2] == ["cuts"]:
+    print(*cuts(int(sys.argv[2])))
     sys.exit(0)
 try:
     KINDS[os.environ["HOSTILE"]][1]()
