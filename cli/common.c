@@ -8,6 +8,7 @@
 #include "cli/out.h"
 #include "cli/verbs.h"
 #include "keys/secmem.h"
+#include "util/fds.h"
 
 int
 common_start(struct fault *f)
@@ -16,6 +17,9 @@ common_start(struct fault *f)
 
 	/* A file that may not grow is an error of write(2). */
 	signal(SIGXFSZ, SIG_IGN);
+	err = fds_raise(f);
+	if (err < 0)
+		return err;
 	err = secmem_init();
 	if (err == -EPERM) {
 		out_warn("secrets may be swapped out: their memory cannot be "

@@ -8,7 +8,7 @@
 #include "util/fault.h"
 
 /*
- * Set signals, and open the arena for secrets. Pages that cannot be locked are
+ * Set signals and limits, and open the arena for secrets. Pages that cannot be locked are
  * worth one line, no refusal: a vault without that right must still give its
  * files back.
  */

@@ -15,6 +15,7 @@
 #include "fuse/ops.h"
 #include "fuse/point.h"
 #include "keys/secmem.h"
+#include "util/fds.h"
 #include "util/mem.h"
 #include "view/passphrase.h"
 #include "view/session.h"
@@ -321,7 +322,9 @@ main(int argc, char **argv)
 		fputs(usage, stdout);
 		return EXIT_SUCCESS;
 	}
-	err = point_check(o.mountpoint, o.store, &point, &f);
+	err = fds_raise(&f);
+	if (err == 0)
+		err = point_check(o.mountpoint, o.store, &point, &f);
 	if (err == 0 && !o.foreground) {
 		err = detach_fork(point, &ready);
 		if (err < 0)

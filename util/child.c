@@ -17,6 +17,7 @@
 
 #include "util/child.h"
 #include "util/clock.h"
+#include "util/fds.h"
 #include "util/hook.h"
 #include "util/span.h"
 
@@ -183,6 +184,7 @@ child_main(struct launch *l)
 		check_or_report(l, chdir(o->cwd) == 0);
 	set_descriptors(l);
 	set_signals();
+	fds_give_back();
 	execve(l->path, o->argv, l->envp);
 	check_or_report(l, false);
 	_exit(127);

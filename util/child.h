@@ -45,8 +45,8 @@ struct child {
 /*
  * Start a program. The child has the mapped descriptors and no other, except
  * that of 0, 1 and 2 those not mapped are /dev/null; map {2, 2} to hand on
- * the own standard error. All signals are default and unblocked. The caller
- * keeps and closes its own ends.
+ * the own standard error. All signals are default and unblocked, the limit of
+ * open files is that before fds_raise. The caller keeps and closes its own ends.
  *
  * 0 once the program is running, or a negative errno, that of a failed exec
  * (-ENOENT, -EACCES) or chdir included; then no child is left and *ret is

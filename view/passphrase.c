@@ -43,6 +43,22 @@ finish(struct passphrase *p, const char *from, struct fault *f)
 	return 0;
 }
 
+/* What the machine lacks says nothing about the file. */
+static enum fault_code
+unread(int err)
+{
+	switch (err) {
+	case -ENOMEM:
+		return FAULT_NO_MEMORY;
+	case -EMFILE:
+	case -ENFILE:
+	case -EIO:
+		return FAULT_IO;
+	default:
+		return FAULT_PASSPHRASE_MISSING;
+	}
+}
+
 static int
 read_file(const char *file, struct passphrase *p, struct fault *f)
 {
@@ -51,14 +67,14 @@ read_file(const char *file, struct passphrase *p, struct fault *f)
 
 	fd = io_openat(AT_FDCWD, file, O_RDONLY | O_NOCTTY, 0);
 	if (fd < 0)
-		return fault_errno(f, FAULT_PASSPHRASE_MISSING, fd, file,
+		return fault_errno(f, unread(fd), fd, file,
 			"the passphrase file cannot be opened");
 	p->n = 0;
 	while (n > 0 && p->n < sizeof(p->b)) {
 		n = io_read_some(fd, p->b + p->n, sizeof(p->b) - p->n);
 		if (n < 0)
-			return fault_errno(f, FAULT_PASSPHRASE_MISSING, (int)n,
-				file, "the passphrase file cannot be read");
+			return fault_errno(f, unread((int)n), (int)n, file,
+				"the passphrase file cannot be read");
 		p->n += (size_t)n;
 	}
 	return finish(p, file, f);

@@ -263,6 +263,37 @@ expect_status 0 prlimit --memlock=0 setpriv --bounding-set=-ipc_lock \
 	"$MUNIMENT" snapshots
 one_line_error
 expect_stderr '\[memory-lock\]$'
+for verb in 'ls files1@latest' snapshots "mount $SCRATCH/mnt" \
+	"restore files1@latest --target $SCRATCH/few" \
+	"pull --source files1 $SCRATCH/src"; do
+	# shellcheck disable=SC2086
+	refused limit-exceeded prlimit --nofile=1023 "$MUNIMENT" $verb
+	expect_stderr 'only 1023 may be open at a time, 1024 are needed'
+done
+[ ! -e "$SCRATCH/few" ] || fail 'a target was made'
+# Where only the soft limit is low, nothing is lost, and no cache is. What is
+# young is looked at again, so it must not be.
+find "$SCRATCH/src" -exec touch -h -d '2001-01-01' {} +
+sleep 3
+pull files1 "$SCRATCH/src"
+few() {
+	expect_status 0 prlimit --nofile=14:1024 "$MUNIMENT" "$@"
+}
+few pull --json --source files1 "$SCRATCH/src"
+equal 'bytes read of what is known' "$(field bytes_read)" 0
+pull files1 "$SCRATCH/src"
+equal 'bytes read of what is known' "$(field bytes_read)" 0
+few restore files1@latest --target "$SCRATCH/few"
+diff -r "$SCRATCH/src" "$SCRATCH/few"
+few verify --read-data
+few mount "$SCRATCH/mnt"
+diff -r "$SCRATCH/src" "$SCRATCH/mnt/files1/latest"
+umount "$SCRATCH/mnt"
+# And what opens the passphrase says so if it cannot.
+refused io strace -f -q -o "$SCRATCH/calls" -P "$MUNIMENT_PASSPHRASE_FILE" \
+	-e trace=openat -e inject=openat:error=EMFILE \
+	"$MUNIMENT" ls files1@latest
+grep -q INJECTED "$SCRATCH/calls" || fail 'nothing failed'
 # A sanitizer needs room of its own.
 nm -D "$MUNIMENT_BUILD/cli/muniment-read" | grep -q __asan ||
 	refused no-memory prlimit --as=100000000 "$MUNIMENT" ls files1@latest

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UTIL_FDS_H
+#define UTIL_FDS_H
+
+#include "util/cleanup.h"
+#include "util/fault.h"
+
+/*
+ * Descriptors that a program may have open at a time: two databases of 256
+ * files for a pull; 256 directories and 128 packs for a restore; beside them a
+ * few of each thread. Twice as many are asked for, which is what every shell
+ * gives unless it was told otherwise. With fewer, what cannot be opened looks
+ * as if it were damaged or missing.
+ */
+#define FDS_NEEDED 1024
+
+/*
+ * Raise the limit of open files to what this process may have. Fault:
+ * limit-exceeded, when that is not enough.
+ */
+must_check int fds_raise(struct fault *f);
+
+/*
+ * Between fork and exec: the limit as it was before. A program of someone
+ * else's may go through all numbers up to it.
+ */
+void fds_give_back(void);
+
+#endif
