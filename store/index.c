@@ -4,6 +4,7 @@
 #include "store/layout.h"
 #include "store/rocks.h"
 #include "store/room.h"
+#include "store/trouble.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -68,6 +69,8 @@ make_cache_folder(int storefd, struct fault *f)
 	_cleanup_close_ int fd = -1;
 	int err = io_mkdirat(storefd, LAYOUT_CACHE, 0700);
 
+	if (err == -ENOSPC || err == -EDQUOT || err == -ENOMEM)
+		return trouble_io(f, err, LAYOUT_CACHE, "making the folder");
 	if (err < 0 && err != -EEXIST)
 		return fault_errno(f, FAULT_INDEX_DAMAGED, err, LAYOUT_CACHE,
 			"the folder cannot be made");

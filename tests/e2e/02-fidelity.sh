@@ -3,17 +3,22 @@
 # Goal: every kind of inode in every field comes back, by mount and by
 # restore: modes, owners, times to the nanosecond, ACLs, capabilities and
 # other attributes, hard links, devices, any name, paths beyond PATH_MAX,
-# holes; and a sparse file of 2 TiB costs seconds.
+# holes; and a sparse file of 2 TiB costs seconds. What a target cannot hold is
+# told, and the rest is whole.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
-need setfacl setcap chattr
+need setfacl setfattr setcap chattr
 
 # Attributes fill an inode's block, so the target is of the same kind.
 work=$(loop_ext4 400)
 new_store
 mkdir "$work/src"
 /usr/bin/python3 "$TOOLS/mktree.py" "$work/src"
+# What an overlay has in place of what was removed; and what nobody may change.
+mknod "$work/src/whiteout" c 0 0
+echo sealed >"$work/src/immutable"
+chattr +i "$work/src/immutable"
 
 # Space that was reserved and never written reads as zeros, and whether the
 # kernel calls it a hole depends on what has been read: bytes are compared,
@@ -44,6 +49,7 @@ expect_status 0 "$MUNIMENT" restore --json all@latest --target "$work/out"
 equal complete "$(field complete)" true
 equal lost "$(field lost)" '[]'
 compare "$work/out" "$SCRATCH/out.txt"
+rm "$work/out/immutable"
 
 say mount
 mounted "$SCRATCH/mnt"
@@ -54,3 +60,31 @@ umount "$SCRATCH/mnt"
 
 say and all of it is sound
 expect_status 0 "$MUNIMENT" verify --read-data
+
+say a target without attributes
+mkdir "$work/more" "$work/more/dir" "$SCRATCH/ram"
+echo plain >"$work/more/plain"
+for name in attr acl capable; do
+	echo "$name" >"$work/more/$name"
+	chmod 600 "$work/more/$name"
+done
+setfattr -n user.note -v kept "$work/more/attr"
+setfacl -m u:1234:rw "$work/more/acl"
+setfacl -m d:u:1234:rwx "$work/more/dir"
+setcap cap_net_raw+ep "$work/more/capable"
+pull more "$work/more"
+mount -t ramfs none "$SCRATCH/ram"
+at_exit "unmount $(quote "$SCRATCH/ram")"
+expect_status 3 "$MUNIMENT" restore --json more@latest \
+	--target "$SCRATCH/ram/out"
+one_line_error
+expect_stderr ': 4 inodes lack metadata; .*\[restore-incomplete\]$'
+equal complete "$(field complete)" false
+equal failed "$(field failed)" 0
+expect_stdout '"what":"extended attributes","count":1,'
+expect_stdout '"what":"POSIX ACLs","count":2,'
+expect_stdout '"what":"file capabilities","count":1,'
+diff -r "$work/more" "$SCRATCH/ram/out"
+# Without its ACL the group must not get what was somebody else's.
+equal 'mode of acl' "$(stat -c %a "$work/more/acl")" 660
+equal 'mode of acl' "$(stat -c %a "$SCRATCH/ram/out/acl")" 600

@@ -330,6 +330,43 @@ echo little >"$SCRATCH/large/noise"
 pull second "$SCRATCH/large"
 expect_status 0 "$MUNIMENT" verify --read-data
 
+say a quota that is used up
+# Where packs are written, and where what a cut off pull left is swept.
+for call in pwrite64 fsync; do
+	date +%N >"$SCRATCH/large/noise"
+	expect_status 1 strace -f -q -o "$SCRATCH/calls" -e trace=$call \
+		-e inject=$call:error=EDQUOT:when=1 \
+		"$MUNIMENT" pull --source second "$SCRATCH/large"
+	one_line_error
+	expect_stderr 'Disk quota exceeded; .*\[store-full\]$'
+	grep -q INJECTED "$SCRATCH/calls" || fail 'nothing failed'
+done
+mv "$MUNIMENT_STORE/cache" "$SCRATCH/cache"
+refused store-full strace -f -q -o "$SCRATCH/calls" -e trace=mkdirat \
+	-e inject=mkdirat:error=EDQUOT:when=2 \
+	"$MUNIMENT" pull --source second "$SCRATCH/large"
+grep -q 'cache.*INJECTED' "$SCRATCH/calls" || fail 'no cache was made'
+pull second "$SCRATCH/large"
+
+say a disk that can only be read
+expect_status 0 "$MUNIMENT" snapshots
+cp "$OUT" "$SCRATCH/listed"
+mount -o remount,ro "$disk"
+expect_status 0 "$MUNIMENT" snapshots
+same "$SCRATCH/listed" "$OUT"
+expect_status 0 "$MUNIMENT" status
+expect_status 0 "$MUNIMENT" ls --recursive first@latest
+expect_status 0 "$MUNIMENT" verify --read-data
+expect_status 0 "$MUNIMENT" restore first@latest --target "$SCRATCH/ro-out"
+diff -r "$SCRATCH/src" "$SCRATCH/ro-out"
+mounted "$SCRATCH/mnt"
+diff -r "$SCRATCH/src" "$SCRATCH/mnt/first/latest"
+umount "$SCRATCH/mnt"
+refused io "$MUNIMENT" pull --source first "$SCRATCH/src"
+expect_stderr 'Read-only file system'
+mount -o remount,rw "$disk"
+pull first "$SCRATCH/src"
+
 say and a target that is full
 mkdir "$disk/out"
 head -c 160000000 /dev/zero | tr '\0' z >"$SCRATCH/large/zzz"
@@ -337,3 +374,38 @@ new_store big
 pull big "$SCRATCH/large"
 expect_status 1 "$MUNIMENT" restore big@latest --target "$disk/out"
 expect_stderr '\[(io|restore-incomplete|store-full|target-bad)\]$'
+
+say a disk without inodes
+few=$(loop_ext4 120 192)
+new_store few "$few"
+pull first "$SCRATCH/src"
+id=$(field id)
+cp -r "$SCRATCH/src" "$SCRATCH/first"
+mkdir "$few/taken"
+n=0
+while true >"$few/taken/$n"; do
+	n=$((n + 1))
+done 2>/dev/null
+# More and more are given back, since what a pull sealed stays. One that could
+# not replace the checkpoint may be taken up by the next: it was whole.
+refusals=0
+while date +%N >"$SCRATCH/src/deed" &&
+	! "$MUNIMENT" pull --source second "$SCRATCH/src" >"$OUT" 2>"$ERR"; do
+	one_line_error
+	expect_stderr '\[store-full\]$'
+	refusals=$((refusals + 1))
+	expect_status 0 "$MUNIMENT" snapshots --json
+	equal 'the earlier snapshot' "$(field snapshots.0.id)" "$id"
+	expect_status 0 "$MUNIMENT" verify
+	for _ in $(seq $refusals); do
+		n=$((n - 1))
+		[ $n -ge 0 ] || fail 'nor with many'
+		rm "$few/taken/$n"
+	done
+done
+[ $refusals -gt 3 ] || fail "only $refusals refusals"
+expect_status 0 "$MUNIMENT" restore second@latest --target "$SCRATCH/few-out"
+diff -r "$SCRATCH/src" "$SCRATCH/few-out"
+expect_status 0 "$MUNIMENT" restore first@latest --target "$SCRATCH/few-first"
+diff -r "$SCRATCH/first" "$SCRATCH/few-first"
+expect_status 0 "$MUNIMENT" verify --read-data

@@ -200,8 +200,8 @@ unmount() {
 	fi
 }
 
-# loop_ext4 MEGABYTES: make an empty ext4 file system with ACLs and user
-# xattrs in the scratch folder, mount it, print its mount point.
+# loop_ext4 MEGABYTES [INODES]: make an empty ext4 file system with ACLs and
+# user xattrs in the scratch folder, mount it, print its mount point.
 loop_ext4() {
 	need_root
 	need mkfs.ext4 mount mountpoint losetup
@@ -211,7 +211,7 @@ loop_ext4() {
 	}
 	_image=$(mktemp "$SCRATCH/ext4-XXXXXX") || exit 1
 	truncate -s "${1}M" "$_image" || exit 1
-	mkfs.ext4 -q -F -b 4096 -I 256 -i 4096 -m 0 \
+	mkfs.ext4 -q -F -b 4096 -I 256 -i 4096 ${2:+-N "$2"} -m 0 \
 		-E lazy_itable_init=0,lazy_journal_init=0 "$_image" >&2 ||
 		fail "mkfs.ext4 $_image"
 	mkdir "$_image.d" || exit 1
