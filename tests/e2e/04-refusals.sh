@@ -380,7 +380,7 @@ few=$(loop_ext4 120 192)
 new_store few "$few"
 pull first "$SCRATCH/src"
 id=$(field id)
-cp -r "$SCRATCH/src" "$SCRATCH/first"
+cp -r "$SCRATCH/src" "$SCRATCH/few-src"
 mkdir "$few/taken"
 n=0
 while true >"$few/taken/$n"; do
@@ -407,5 +407,5 @@ done
 expect_status 0 "$MUNIMENT" restore second@latest --target "$SCRATCH/few-out"
 diff -r "$SCRATCH/src" "$SCRATCH/few-out"
 expect_status 0 "$MUNIMENT" restore first@latest --target "$SCRATCH/few-first"
-diff -r "$SCRATCH/first" "$SCRATCH/few-first"
+diff -r "$SCRATCH/few-src" "$SCRATCH/few-first"
 expect_status 0 "$MUNIMENT" verify --read-data
