@@ -65,7 +65,8 @@ send_some(struct peer *p, struct fault *f)
 {
 	ssize_t n;
 
-	n = io_send_some(p->t->out, p->output.p + p->sent, p->output.n - p->sent);
+	n = io_send_some(
+		p->t->out, p->output.p + p->sent, p->output.n - p->sent);
 	if (n == -EAGAIN)
 		return 0;
 	if (n < 0 && n != -EPIPE && n != -ECONNRESET)
