@@ -1125,6 +1125,9 @@ def start_worker(prepared):
     global WORKER
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The pool ends its workers so. A handler of Python's may come to run only
+    # once they have the next job, and there is none.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     WORKER = Place(prepared, f"worker-{os.getpid()}")
 
 
