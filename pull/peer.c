@@ -109,14 +109,13 @@ receive_some(struct peer *p, struct fault *f)
 	return 0;
 }
 
-/* As poll(2). A signal that came after stop was looked at ends it as well:
- * from there on until it waits there are none. */
+/* As poll(2), for a second at most: a signal that came after stop was looked at
+ * ends it as well, unless another thread took it. */
 static int
 wait_for(struct peer *p, struct pollfd fds[3], bool *stopped)
 {
-	const uint64_t left = SILENCE_NS - p->silent, began = clock_mono_ns();
-	const struct timespec silence = {.tv_sec = (time_t)(left / SECOND_NS),
-		.tv_nsec = (long)(left % SECOND_NS)};
+	const struct timespec second = {.tv_sec = 1};
+	const uint64_t began = clock_mono_ns();
 	sigset_t all, before;
 	int r = 0;
 
@@ -124,10 +123,10 @@ wait_for(struct peer *p, struct pollfd fds[3], bool *stopped)
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	*stopped = *p->stop;
 	if (!*stopped)
-		r = ppoll(fds, 3, &silence, &before);
+		r = ppoll(fds, 3, &second, &before);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	p->silent += clock_mono_ns() - began;
-	if (r == 0 || p->silent > SILENCE_NS)
+	if (p->silent > SILENCE_NS)
 		p->silent = SILENCE_NS;
 	if (r > 0 && (fds[0].revents != 0 || fds[1].revents != 0))
 		p->silent = 0;
