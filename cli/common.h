@@ -8,9 +8,9 @@
 #include "util/fault.h"
 
 /*
- * Set signals and limits, and open the arena for secrets. Pages that cannot be locked are
- * worth one line, no refusal: a vault without that right must still give its
- * files back.
+ * Set signals and limits, and open the arena for secrets. Pages that cannot be
+ * locked are worth one line, no refusal: a vault without that right must still
+ * give its files back.
  */
 must_check int common_start(struct fault *f);
 

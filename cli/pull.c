@@ -186,8 +186,7 @@ read_request(struct request *q, int argc, char **argv, struct fault *f)
 
 static const char *written_to;
 
-/* RocksDB ends the process (store/caches.h); the reason is on stderr by then.
- */
+/* The caches' database ends the process (store/caches.h); it has said why. */
 static void
 on_abort(int sig)
 {

@@ -495,9 +495,10 @@ attr_of_place(const struct inode *inode, struct stat *st)
 {
 	const struct dirent_rec *e = &inode->place.entry;
 
-	st->st_mode = place_type(e->kind) | e->mode;
-	if (e->flags & DIRENT_ATTRS_UNREAD)
-		st->st_mode = place_type(e->kind) | place_narrow_mode(e->mode);
+	st->st_mode =
+		place_type(e->kind) |
+		(e->flags & DIRENT_ATTRS_UNREAD ? place_narrow_mode(e->mode)
+						: e->mode);
 	st->st_uid = e->user;
 	st->st_gid = e->group;
 	st->st_size = (off_t)(e->size > INT64_MAX ? INT64_MAX : e->size);

@@ -126,8 +126,6 @@ wait_for(struct peer *p, struct pollfd fds[3], bool *stopped)
 		r = ppoll(fds, 3, &second, &before);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	p->silent += clock_mono_ns() - began;
-	if (p->silent > SILENCE_NS)
-		p->silent = SILENCE_NS;
 	if (r > 0 && (fds[0].revents != 0 || fds[1].revents != 0))
 		p->silent = 0;
 	return r;
@@ -157,12 +155,14 @@ exchange(struct peer *p, struct fault *f)
 		return errno == EINTR ? 0
 				      : fault_errno(f, FAULT_IO, -errno,
 						"agent", "poll");
-	if (p->silent == SILENCE_NS)
+	if (p->silent >= SILENCE_NS)
 		return fault_set(f, FAULT_AGENT_DIED, "agent",
 			"it has been silent for %d minutes",
 			PEER_SILENCE_S / 60);
-	if (fds[2].revents != 0)
-		transport_hear(p->t);
+	r = fds[2].revents != 0 ? transport_hear(p->t) : 0;
+	if (r != 0)
+		return fault_errno(f, FAULT_AGENT_DIED, r, "agent",
+			"what it says cannot be read");
 	r = fds[1].revents != 0 ? send_some(p, f) : 0;
 	if (r != 0)
 		return r;
@@ -182,8 +182,7 @@ take(struct peer *p, enum wire_type *type, struct span *payload,
 		    WIRE_FROM_AGENT, &head) != 0)
 		return fault_set(f, FAULT_AGENT_PROTOCOL, "agent",
 			"it sent what is not a frame (does a login script "
-			"print "
-			"something there?)");
+			"print something there?)");
 	if (p->input.n - p->at < WIRE_HEAD_SIZE + head.length)
 		return 0;
 	*type = head.type;

@@ -192,16 +192,19 @@ keep_end(struct transport *t, const char *p, size_t n)
 	t->said[t->nsaid] = '\0';
 }
 
-void
+int
 transport_hear(struct transport *t)
 {
 	char chunk[4096];
 	ssize_t n = io_recv_some(t->err, chunk, sizeof(chunk));
 
+	if (n == -EAGAIN)
+		return 0;
 	if (n > 0)
 		keep_end(t, chunk, (size_t)n);
-	else if (n != -EAGAIN)
+	else
 		cleanup_close(&t->err);
+	return n < 0 ? (int)n : 0;
 }
 
 /* To the end of what the child says, if it comes in time: it may say something
@@ -215,8 +218,9 @@ hear_out(struct transport *t, int ms)
 	while (t->err >= 0 && (now = clock_mono_ns()) < end) {
 		struct pollfd p = {.fd = t->err, .events = POLLIN};
 
-		if (poll(&p, 1, (int)((end - now) / 1000000) + 1) > 0)
-			transport_hear(t);
+		if (poll(&p, 1, (int)((end - now) / 1000000) + 1) > 0 &&
+			transport_hear(t) != 0)
+			return;
 	}
 }
 

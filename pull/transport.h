@@ -37,9 +37,10 @@ must_check int transport_start(
 /*
  * Read some of what is said on err, without waiting, and keep the end of it. To
  * be called as long as there is something: ssh that cannot pass on what a login
- * script says there passes on nothing else either.
+ * script says there passes on nothing else either. A negative errno when it
+ * cannot be read; there is nothing more then.
  */
-void transport_hear(struct transport *t);
+must_check int transport_hear(struct transport *t);
 
 /*
  * End the connection and the child. When the pull failed because the agent

@@ -14,6 +14,7 @@
 #include "restore/restore_internal.h"
 
 #define SET_ID (S_ISUID | S_ISGID)
+#define ACL_ACCESS "system.posix_acl_access"
 
 /* Entries of an ACL: u32 version 2, then u16 tag, u16 rights, u32 number. */
 #define ACL_HEAD 4U
@@ -105,7 +106,7 @@ narrow_mode(struct state *s, const struct attr *attr)
 {
 	struct rcur r = rcur_init(attr->value);
 
-	if (!span_eq(attr->name, span_str("system.posix_acl_access")))
+	if (!span_eq(attr->name, span_str(ACL_ACCESS)))
 		return;
 	(void)rcur_u32(&r);
 	while (rcur_left(&r) >= ACL_ENTRY) {
@@ -159,10 +160,10 @@ drop_acl(const struct meta_at *at)
 	if (at->fd >= 0) {
 		/* Its mask stays behind as the group's rights. */
 		(void)fchmod(at->fd, S_IRWXU);
-		(void)fremovexattr(at->fd, "system.posix_acl_access");
+		(void)fremovexattr(at->fd, ACL_ACCESS);
 	} else {
 		path_of(at, path);
-		(void)lremovexattr(path, "system.posix_acl_access");
+		(void)lremovexattr(path, ACL_ACCESS);
 	}
 }
 
@@ -242,14 +243,20 @@ set_times(struct state *s)
 	}
 }
 
+/* The set, as far as it is known; what is not is counted. */
 static void
-attrs_unread(struct state *s, const struct attrs *set)
+get_attrs(struct state *s, struct view_object *o, struct attrs *ret)
 {
-	struct span value;
+	const struct place *place = s->place;
+	bool damaged = place_attrs(s->run->snap, place, o, ret, NULL) != 0;
+	bool unread = place->entry.flags & DIRENT_ATTRS_UNREAD;
+	struct span acl;
 
-	s->did->attrs_unread++;
-	if (attrs_find(set, span_str("system.posix_acl_access"), &value) != 0)
-		s->mode = place_narrow_mode(s->place->entry.mode);
+	s->did->attrs_damaged += damaged;
+	s->did->attrs_unread += unread;
+	if ((damaged || unread) &&
+		attrs_find(ret, span_str(ACL_ACCESS), &acl) != 0)
+		s->mode = place_narrow_mode(place->entry.mode);
 }
 
 void
@@ -260,12 +267,7 @@ meta_apply(struct run *run, const struct meta_at *at, const struct place *place,
 	struct state s = {run, at, place, did, place->entry.mode};
 	struct attrs set = {0, {NULL, 0}};
 
-	if (place_attrs(run->snap, place, &o, &set, NULL) != 0) {
-		did->attrs_damaged++;
-		s.mode = place_narrow_mode(place->entry.mode);
-	}
-	if (place->entry.flags & DIRENT_ATTRS_UNREAD)
-		attrs_unread(&s, &set);
+	get_attrs(&s, &o, &set);
 	set_owner(&s);
 	drop_acl(at);
 	set_attrs(&s, &set, false);

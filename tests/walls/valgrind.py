@@ -571,7 +571,6 @@ def covered(wall):
         wall.violation(f"{name}: not on the page, or met and excused")
 
 
-
 def main():
     wall = Wall("valgrind", __doc__)
     covered(wall)
