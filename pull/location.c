@@ -24,7 +24,8 @@ location_parse(struct location *l, const char *text, struct fault *f)
 	*l = (struct location){NULL, NULL};
 	if (colon == NULL || (slash != NULL && slash < colon))
 		return parse_local(l, text, f);
-	if (colon == text || text[0] == '-' || colon[1] != '/')
+	if (colon == text || text[0] == '-' || text[0] == '@' ||
+		colon[-1] == '@' || colon[1] != '/')
 		return fault_set(f, FAULT_USAGE, text,
 			"a location is /path or user@host:/path");
 	l->host = mem_dup(text, (size_t)(colon - text) + 1);

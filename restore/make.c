@@ -111,8 +111,8 @@ cannot_make(int err, const char *what, struct fault *f)
 {
 	if (err == -EEXIST)
 		return exists(f);
-	return fault_errno(
-		f, FAULT_IO, err, NULL, "the %s cannot be made", what);
+	return fault_errno(f, run_target_code(err), err, NULL,
+		"the %s cannot be made", what);
 }
 
 /* ---- directories ---- */
@@ -177,6 +177,30 @@ replace_by_dir(struct run *run, const struct dir *dir, const struct item *item,
 	return take_fd(&fd);
 }
 
+/*
+ * A directory that was there. What was restored before may be closed to its
+ * owner by now; its mode comes once more at the end. What cannot be opened to
+ * him says so at the next step.
+ */
+static int
+open_found(const struct run *run, const struct dir *dir, const char *name)
+{
+	_cleanup_close_ int at = -1;
+	char path[sizeof("/proc/self/fd/") + 10];
+	struct stat st;
+
+	if (run->root)
+		return open_dir(dir, name);
+	at = io_openat(dir->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (at < 0)
+		return at;
+	if (fstat(at, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
+		(void)chmod(path, (st.st_mode & 07777) | S_IRWXU);
+	}
+	return io_openat(at, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
 /* After -EEXIST. */
 static int
 take_dir(struct run *run, const struct dir *dir, const struct item *item,
@@ -186,7 +210,7 @@ take_dir(struct run *run, const struct dir *dir, const struct item *item,
 
 	if (!may_fill(run, dir, item))
 		return exists(f);
-	fd = open_dir(dir, item->name);
+	fd = open_found(run, dir, item->name);
 	if (fd >= 0) {
 		make_plain(fd);
 		return fd;
@@ -267,8 +291,8 @@ set_length(int fd, const struct item *item, struct fault *f)
 	if (err == 0 && ftruncate(fd, (off_t)e->size) != 0)
 		err = -errno;
 	if (err < 0)
-		return fault_errno(
-			f, FAULT_IO, err, NULL, "its length cannot be set");
+		return fault_errno(f, run_target_code(err), err, NULL,
+			"its length cannot be set");
 	return 0;
 }
 
@@ -282,7 +306,8 @@ write_range(struct file *file, int fd, uint64_t from, uint64_t to,
 	err = file_walk(file, from, to, write_piece, &w, f);
 	*bytes += w.bytes;
 	if (w.err < 0)
-		return fault_errno(f, FAULT_IO, w.err, NULL, "writing failed");
+		return fault_errno(f, run_target_code(w.err), w.err, NULL,
+			"writing failed");
 	return err;
 }
 

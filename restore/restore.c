@@ -67,6 +67,12 @@ is_fatal(const struct fault *f)
 	       f->err == -EDQUOT || f->err == -EROFS;
 }
 
+enum fault_code
+run_target_code(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT ? FAULT_TARGET_FULL : FAULT_IO;
+}
+
 int
 run_path(const struct dir *dir, const char *name, size_t name_len,
 	struct buf *ret)
@@ -353,7 +359,8 @@ sync_target(const struct run *run, struct fault *f)
 	if (err == 0 && syncfs(fd) != 0)
 		err = -errno;
 	if (err < 0)
-		return fault_errno(f, FAULT_IO, err, run->opts->target,
+		return fault_errno(f, run_target_code(err), err,
+			run->opts->target,
 			"what was written may not be on the disk");
 	return 0;
 }

@@ -99,6 +99,8 @@ void run_cut(struct run *run, const struct dir *dir, const char *name,
 /* Add what a unit did. */
 void run_add(struct run *run, const struct restore_report *did,
 	uint64_t entries, uint64_t bytes);
+/* What an error of the target is called: target-full, else io. */
+enum fault_code run_target_code(int err);
 /* Path of a name in dir below the target. */
 must_check int run_path(const struct dir *dir, const char *name,
 	size_t name_len, struct buf *ret);

@@ -311,7 +311,9 @@ mend_tiles(struct recover *r, unsigned int level, struct fault *f)
 			return 0;
 		err = io_replace(r->a->dirfd, name, want, 0644);
 	}
-	return err < 0 ? trouble_io(f, err, name, "mending hash tiles") : 0;
+	return err < 0 ? trouble_file(f, FAULT_LEDGER_DAMAGED, err, name,
+				 "mending hash tiles")
+		       : 0;
 }
 
 /* The checkpoint, and a leaves file, may have their names in the page cache

@@ -234,6 +234,9 @@ snapshots_find(const struct snapshot_list *list, const char *what,
 				found = &list->v[i];
 		}
 	}
+	if (!found && strstr(what, "@latest:"))
+		return fault_set(f, FAULT_SNAPSHOT_UNKNOWN, what,
+			"a path in a snapshot begins with '/'");
 	if (!found)
 		return fault_set(f, FAULT_SNAPSHOT_UNKNOWN, what, NULL);
 	*ret = found;

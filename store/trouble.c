@@ -14,6 +14,8 @@ trouble_io(struct fault *f, int err, const char *object, const char *doing)
 
 	if (err == -ENOSPC || err == -EDQUOT)
 		code = FAULT_STORE_FULL;
+	else if (err == -EACCES || err == -EPERM || err == -EROFS)
+		code = FAULT_STORE_DENIED;
 	else if (err == -ENOMEM)
 		code = FAULT_NO_MEMORY;
 	return fault_errno(f, code, err, object, "%s", doing);

@@ -10,7 +10,8 @@
 
 /*
  * Note that doing something to object failed with err (negative): store-full
- * for a full disk or quota, no-memory, else io. Returns err.
+ * for a full disk or quota, store-denied for rights that are missing and for a
+ * read-only disk, no-memory, else io. Returns err.
  */
 int trouble_io(struct fault *f, int err, const char *object, const char *doing);
 

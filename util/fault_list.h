@@ -37,6 +37,8 @@ X(STORE_BUSY, "store-busy", EBUSY, \
 	"nothing was changed; pull when the other process has ended, or --wait") \
 X(STORE_FULL, "store-full", ENOSPC, \
 	"earlier snapshots are unharmed; make room and pull again") \
+X(STORE_DENIED, "store-denied", EACCES, \
+	"what was committed before is unharmed; use an account that may do it, and no read-only disk") \
 X(KEY_MISSING, "key-missing", ENOKEY, \
 	"nothing was changed; put the key file back from its copy") \
 X(KEY_DAMAGED, "key-damaged", EBADMSG, \
@@ -113,6 +115,8 @@ X(TARGET_EXISTS, "target-exists", EEXIST, \
 	"the files there are untouched; choose an empty or new directory") \
 X(TARGET_BAD, "target-bad", ENOTDIR, \
 	"nothing was restored; name a directory that you may write") \
+X(TARGET_FULL, "target-full", ENOSPC, \
+	"what was restored until then is whole; make room and restore again") \
 X(RESTORE_INCOMPLETE, "restore-incomplete", ENODATA, \
 	"all else that was restored is whole; the report tells what is not") \
 X(INDEX_DAMAGED, "index-damaged", EUCLEAN, \

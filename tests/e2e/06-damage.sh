@@ -70,9 +70,9 @@ put_back "$pack"
 say what could not be read is not called damaged
 chmod 000 "$MUNIMENT_STORE/$pack"
 expect_status 1 without_rights "$MUNIMENT" verify --read-data
-expect_stdout "^not read: $pack: .*\\[io\\]\$"
+expect_stdout "^not read: $pack: .*\\[store-denied\\]\$"
 equal 'files named' "$(grep -c '^not read: files1@.*:/noise: ' "$OUT")" 2
-expect_stderr ' could not be read, .*\[io\]$'
+expect_stderr ' could not be read, .*\[store-denied\]$'
 one_line_error
 ! grep -q damaged "$OUT" "$ERR" || {
 	_show
@@ -123,6 +123,17 @@ expect_stdout '^damaged: .*\[ledger-damaged\]$'
 expect_status 1 "$MUNIMENT" pull --source files1 "$SCRATCH/src"
 expect_stderr '\[ledger-damaged\]$'
 truncate -s "$size" "$MUNIMENT_STORE/$leaves"
+expect_status 0 "$MUNIMENT" verify
+
+say a folder in the place of a file of the ledger
+mv "$MUNIMENT_STORE/ledger/hash-0" "$SCRATCH/hash-0"
+mkdir "$MUNIMENT_STORE/ledger/hash-0"
+expect_status 1 "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+one_line_error
+expect_stderr 'hash-0: it is not a regular file; .*\[ledger-damaged\]$'
+rmdir "$MUNIMENT_STORE/ledger/hash-0"
+mv "$SCRATCH/hash-0" "$MUNIMENT_STORE/ledger/hash-0"
+pull files1 "$SCRATCH/src"
 expect_status 0 "$MUNIMENT" verify
 
 say a folder that is gone is named for what it holds

@@ -102,7 +102,7 @@ done
 ln "$SCRATCH/small/live/a" "$SCRATCH/small/live/b"
 expect_status 1 "$MUNIMENT" restore files1@latest --overwrite \
 	--target "$SCRATCH/small/live"
-expect_stderr ' (big|noise|a): writing failed: No space left on device; what was there stays as it was; .*\[io\]$'
+expect_stderr ' (big|noise|a): writing failed: No space left on device; what was there stays as it was; .*\[target-full\]$'
 equal big "$(cat "$SCRATCH/small/live/big")" old
 for name in noise a b; do
 	cmp -s "$SCRATCH/small/live/$name" "$src/$name" ||
@@ -202,12 +202,39 @@ cp -a "$MUNIMENT_STORE" "$SCRATCH/theirs"
 cp "$MUNIMENT_PASSPHRASE_FILE" "$SCRATCH/theirs.pass"
 chown -R 65534:65534 "$SCRATCH/theirs" "$SCRATCH/theirs.pass"
 chmod 755 "$SCRATCH" "$disk"
-expect_status 1 setpriv --reuid=65534 --regid=65534 --clear-groups \
-	"$SCRATCH/bin/muniment" restore files1@latest --target "$disk/closed" \
-	--store "$SCRATCH/theirs" --passphrase-file "$SCRATCH/theirs.pass"
+# as_nobody SNAPSHOT TARGET: restored without a right above others.
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$SCRATCH/bin/muniment" restore "$1" --overwrite --target "$2" \
+		--store "$SCRATCH/theirs" --passphrase-file "$SCRATCH/theirs.pass"
+}
+expect_status 1 as_nobody files1@latest "$disk/closed"
 expect_stderr "^muniment restore: $disk/closed: it cannot be written: Permission denied; .*\\[target-bad\\]\$"
 [ ! -s "$OUT" ] || fail 'it began all the same'
 ! grep -q '^big: ' "$ERR" || fail 'it tried each file'
+
+say who closed a directory to himself restores into it again
+mkdir -p "$SCRATCH/shut/read/below" "$SCRATCH/shut/none"
+echo one >"$SCRATCH/shut/read/below/file"
+echo two >"$SCRATCH/shut/none/file"
+chmod 555 "$SCRATCH/shut/read" "$SCRATCH/shut/read/below"
+chmod 0 "$SCRATCH/shut/none"
+chown -R 65534:65534 "$SCRATCH/shut"
+"$MUNIMENT" pull --store "$SCRATCH/theirs" --source shut "$SCRATCH/shut"
+unlock "$SCRATCH/theirs"
+chown -R 65534:65534 "$SCRATCH/theirs"
+install -d -o 65534 -g 65534 "$disk/own"
+expect_status 0 as_nobody shut@latest "$disk/own"
+expect_status 0 as_nobody shut@latest "$disk/own"
+equal 'modes' "$(cd "$disk/own" && stat -c %a read read/below none | xargs)" \
+	'555 555 0'
+diff -r "$SCRATCH/shut" "$disk/own"
+
+say a store that may not be read says so
+chown -R 0:0 "$SCRATCH/theirs"
+expect_status 1 as_nobody shut@latest "$disk/own"
+expect_stderr 'Permission denied; .*\[store-denied\]$'
+diff -r "$SCRATCH/shut" "$disk/own"
 
 say a damaged store
 unlock "$MUNIMENT_STORE"

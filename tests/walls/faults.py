@@ -607,9 +607,17 @@ def sides_of(place, plan, struck):
         return {"line", "store"}
     if plan.program not in TRACED:
         return {"line" if plan.op in ("send", "recv") else "store"}
-    return {"line" if path.startswith("socket:") else
-            "source" if is_below(path, place.prepared.tree) else "store"
-            for path in map(path_of, struck)}
+    return {side for path in map(path_of, struck)
+            for side in sides_of_path(path, place.prepared.tree)}
+
+
+def sides_of_path(path, tree):
+    if path.startswith("socket:"):
+        return ("line",)
+    # What the agent says, or how starting it went.
+    if path.startswith("pipe:"):
+        return ("line", "store")
+    return ("source" if is_below(path, tree) else "store",)
 
 
 def path_of(line):
@@ -794,7 +802,7 @@ class Verify(Told):
     """What could not be read is not damaged: neither in what a program reads
     nor in the line that people read."""
 
-    UNREAD = ("io", "no-memory", "store-full")
+    UNREAD = ("io", "no-memory", "store-full", "store-denied")
 
     def judge_failure(self, place, ran, point):
         try:

@@ -336,6 +336,21 @@ def small_disk(bench):
     bench.names["SMALL"] = os.path.join(new, "store")
 
 
+def read_only(bench):
+    """The store, on a disk that cannot be written."""
+    new = bench.names["NEW"]
+    os.mkdir(new)
+    for how in (["--bind", bench.store.path], ["-o", "remount,bind,ro"]):
+        subprocess.run(["mount", *how, new], check=True)
+
+
+def small_target(bench):
+    new = bench.names["NEW"]
+    os.mkdir(new)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", new],
+                   check=True)
+
+
 def no_cache(bench):
     remove(os.path.join(bench.store.path, "cache"))
 
@@ -472,6 +487,7 @@ COMMANDS = [
     Command(PULL + "SRC", "store-foreign", from_store("other", "keys/vault")),
     Command(PULL + "SRC", "store-newer", damage(CONF, later)),
     Command(PULL + "--store SMALL SRC", "store-full", small_disk),
+    Command(PULL + "--store NEW SRC", "store-denied", read_only),
     # What only reads.
     Command("snapshots", "checkpoint-foreign", from_store(
         "other", "ledger/checkpoint")),
@@ -521,6 +537,7 @@ COMMANDS = [
     Command(f"restore --overwrite {S} --target OUT", DONE, target_there),
     Command(f"restore {S}:/none --target OUT", "path-unknown"),
     Command(f"restore {S} --target FULL/there/below", "target-bad"),
+    Command(f"restore {S} --target NEW", "target-full", small_target),
     Command(f"restore {S} --target OUT", "pack-missing",
             damage(PACKS, os.unlink)),
     Command(f"restore {S} --target OUT", "manifest-damaged",
