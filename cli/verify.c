@@ -71,8 +71,7 @@ static bool
 is_unread(const struct fault *why)
 {
 	return why->code == FAULT_IO || why->code == FAULT_NO_MEMORY ||
-	       why->code == FAULT_STORE_FULL ||
-	       why->code == FAULT_STORE_DENIED;
+	       why->code == FAULT_STORE_FULL || why->code == FAULT_STORE_DENIED;
 }
 
 /* Where to count it. Of equally grave ones the first gives its name. */

@@ -437,7 +437,7 @@ inode_sums(struct inodes *in, uint64_t *bytes, uint64_t *entries)
 {
 	*bytes = *entries = 0;
 	for (uint32_t i = 0; i < in->slots; i++) {
-		*bytes += in->slot[i].snapshot->body.bytes;
+		*bytes = add64_max(*bytes, in->slot[i].snapshot->body.bytes);
 		*entries += in->slot[i].snapshot->body.entries;
 	}
 }

@@ -305,7 +305,7 @@ count(struct tree *t, const struct entry *e)
 	if (e->l.kind != FILE_REGULAR)
 		return;
 	c->files++;
-	c->bytes += e->l.size;
+	c->bytes = add64_max(c->bytes, e->l.size);
 	if (e->content != 0 && e->day < c->oldest_day)
 		c->oldest_day = e->day;
 }

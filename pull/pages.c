@@ -132,7 +132,7 @@ close_node(struct pages *p, size_t level, struct child *up, struct fault *f)
 		refs[i] = l->v[i].ref;
 		up->c.direct += rows[i].direct;
 		up->c.below += rows[i].below;
-		up->c.bytes += rows[i].bytes;
+		up->c.bytes = add64_max(up->c.bytes, rows[i].bytes);
 	}
 	up->c.name.n = rows[0].name.n;
 	memcpy(up->name, rows[0].name.p, rows[0].name.n);
@@ -234,7 +234,7 @@ pages_add(struct pages *p, const struct dirent_rec *e,
 	s->sum.c.direct++;
 	s->sum.c.below += 1 + e->below;
 	if (e->kind == FILE_REGULAR || e->kind == FILE_DIRECTORY)
-		s->sum.c.bytes += e->size;
+		s->sum.c.bytes = add64_max(s->sum.c.bytes, e->size);
 	h = id_page_hash(ingest_id_keys(p->in), e->name);
 	if ((s->entries.n >= PAGE_MIN && (h & PAGE_MASK) == 0) ||
 		s->entries.n >= PAGE_MAX)

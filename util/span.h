@@ -92,6 +92,15 @@ mul64_ok(uint64_t a, uint64_t b, uint64_t *ret)
 	return true;
 }
 
+/* The sum, or the largest number instead. */
+static inline uint64_t
+add64_max(uint64_t a, uint64_t b)
+{
+	uint64_t v;
+
+	return __builtin_add_overflow(a, b, &v) ? UINT64_MAX : v;
+}
+
 /* Read cursor. Borrows the span's bytes; lives on the stack. */
 struct rcur {
 	const uint8_t *p;

@@ -61,8 +61,33 @@ umount "$SCRATCH/mnt"
 say and all of it is sound
 expect_status 0 "$MUNIMENT" verify --read-data
 
+say files of which three are more than a number of 64 bits can count
+mkdir "$SCRATCH/ram"
+mount -t tmpfs none "$SCRATCH/ram"
+at_exit "unmount $(quote "$SCRATCH/ram")"
+# More than one page of them.
+mkdir "$SCRATCH/ram/vast" "$SCRATCH/ram/vast/dir"
+/usr/bin/python3 - "$SCRATCH/ram/vast/dir" <<'END'
+import os, sys
+for i in range(300):
+    with open(f"{sys.argv[1]}/{i:0100}", "wb") as file:
+        file.truncate((1 << 63) - 1)
+with open(f"{sys.argv[1]}/end", "wb") as file:
+    file.seek((1 << 63) - 2)
+    file.write(b"x")
+END
+dump "$SCRATCH/ram/vast" "$SCRATCH/vast.want"
+pull vast "$SCRATCH/ram/vast"
+expect_status 0 "$MUNIMENT" verify --read-data
+expect_status 0 /usr/bin/python3 "$TOOLS/../reader/read.py" \
+	"$MUNIMENT_STORE" "$MUNIMENT_PASSPHRASE_FILE" check
+expect_status 0 "$MUNIMENT" restore vast@latest --target "$SCRATCH/ram/out"
+dump "$SCRATCH/ram/out" "$SCRATCH/vast.got"
+same "$SCRATCH/vast.want" "$SCRATCH/vast.got"
+umount "$SCRATCH/ram"
+
 say a target without attributes
-mkdir "$work/more" "$work/more/dir" "$SCRATCH/ram"
+mkdir "$work/more" "$work/more/dir"
 echo plain >"$work/more/plain"
 for name in attr acl capable; do
 	echo "$name" >"$work/more/$name"
@@ -74,7 +99,6 @@ setfacl -m d:u:1234:rwx "$work/more/dir"
 setcap cap_net_raw+ep "$work/more/capable"
 pull more "$work/more"
 mount -t ramfs none "$SCRATCH/ram"
-at_exit "unmount $(quote "$SCRATCH/ram")"
 expect_status 3 "$MUNIMENT" restore --json more@latest \
 	--target "$SCRATCH/ram/out"
 one_line_error

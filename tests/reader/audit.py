@@ -9,7 +9,7 @@ import struct
 from chacha import xchacha20
 import page
 from fields import need
-from formulas import TAG, siphash
+from formulas import TAG, file_bytes, siphash
 from keys import Epoch, Recipient, Vault
 from objects import (CHUNKS_AT, ENTRY_KINDS, PAGES_AT, TYPES, ContentNode,
                      directory_node, directory_page)
@@ -252,7 +252,8 @@ def audit_snapshot(snapshot):
         counts["directories"] += entry.kind == "directory"
         if entry.kind == "regular":
             counts["regular files"] += 1
-            counts["file bytes"] += entry["size"]
+            counts["file bytes"] = file_bytes(counts["file bytes"],
+                                              entry["size"])
         audit_file(snapshot, entry, slots)
         audit_directory(snapshot, entry, slots)
         snapshot.attributes(entry, slots)

@@ -115,3 +115,8 @@ def siphash(key, data):
     """SipHash-2-4."""
     return int.from_bytes(bindings.crypto_shorthash_siphash24(data, key),
                           "little")
+
+
+def file_bytes(one, other):
+    """Of both together."""
+    return min(one + other, (1 << 64) - 1)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 import page
 from fields import Refused, need, refuse
+from formulas import file_bytes
 from keys import Conf, Epoch, Recipient, derived
 from ledger import NUMBERS, Ledger
 from objects import (CHUNKS_AT, ENTRY_KINDS, PAGES_AT, REASONS, TYPES,
@@ -373,12 +374,12 @@ class Sums:
         self.direct += 1
         self.below += 1 + (entry["number of entries below it"] or 0)
         if entry.kind in ("regular", "directory"):
-            self.bytes += entry["size"]
+            self.bytes = file_bytes(self.bytes, entry["size"])
 
     def add(self, other):
         self.direct += other.direct
         self.below += other.below
-        self.bytes += other.bytes
+        self.bytes = file_bytes(self.bytes, other.bytes)
 
     def equal(self, child):
         return (self.direct, self.below, self.bytes) == (
