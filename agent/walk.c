@@ -42,6 +42,7 @@ struct level {
 	size_t held;
 	uint32_t parent; /* batch and entry that list it */
 	uint32_t batch;	 /* its last one */
+	uint16_t live;	 /* entries in that */
 	uint16_t parent_entry;
 	bool begun, ended;
 	bool unread; /* not read to its end */
@@ -69,7 +70,7 @@ struct walk {
 	struct owners owners;
 	struct level *level;
 	size_t levels, cap;
-	size_t held;
+	size_t held, live; /* of all levels */
 	uint32_t batches;
 	bool begun;
 	struct names spare;
@@ -117,6 +118,13 @@ set_held(struct walk *w, struct level *lv, size_t held)
 	lv->held = held;
 }
 
+static void
+set_live(struct walk *w, struct level *lv, uint16_t live)
+{
+	w->live = w->live - lv->live + live;
+	lv->live = live;
+}
+
 /* Most directories need this memory once: hand it from one to the next. */
 static void
 names_done(struct walk *w, struct names *names)
@@ -144,6 +152,7 @@ pop(struct walk *w)
 	struct level *lv = &w->level[w->levels - 1];
 
 	set_held(w, lv, 0);
+	set_live(w, lv, 0);
 	names_done(w, &lv->names);
 	drop_subs(lv);
 	exclude_state_free(&lv->state);
@@ -289,11 +298,14 @@ excluded(const struct walk *w, const struct level *lv, const struct draft *d,
 static void
 take_names(struct walk *w, struct level *lv)
 {
+	const size_t max = w->live - lv->live < WALK_LIVE_MAX
+				   ? WIRE_ENTRIES_MAX
+				   : WALK_BATCH_SMALL;
 	struct names *names = &lv->names;
 	size_t bytes = 0;
 
 	w->drafts = 0;
-	while (names->next < names->n && w->drafts < WIRE_ENTRIES_MAX) {
+	while (names->next < names->n && w->drafts < max) {
 		const struct name *name = &names->name[names->next];
 		struct draft *d = &w->draft[w->drafts];
 
@@ -546,6 +558,7 @@ send_batch(struct walk *w, struct level *lv, struct batch **ret)
 	if (!b)
 		return -ENOMEM;
 	lv->batch = w->batches++;
+	set_live(w, lv, n);
 	if (lv->ended)
 		names_done(w, &lv->names);
 	else

@@ -32,6 +32,15 @@
  */
 #define WALK_HELD_MAX (256U * 1024U * 1024U)
 
+/*
+ * Entries whose directories wait for what is below them; the vault keeps them
+ * all, and refuses more than it can. From here on batches are small: then
+ * LIMIT_PATH_DEPTH of them, and those on their way to the vault, still fit
+ * (TREE_LIVE_MAX in pull/tree.h).
+ */
+#define WALK_LIVE_MAX 65536U
+#define WALK_BATCH_SMALL 4U
+
 /* What has to be remembered of an entry until its batch is done. */
 struct item {
 	uint64_t dev, ino;

@@ -86,6 +86,23 @@ dump "$SCRATCH/ram/out" "$SCRATCH/vast.got"
 same "$SCRATCH/vast.want" "$SCRATCH/vast.got"
 umount "$SCRATCH/ram"
 
+say a deep tree of full directories
+mount -t tmpfs none "$SCRATCH/ram"
+/usr/bin/python3 - "$SCRATCH/ram" <<'END'
+import os, sys
+os.chdir(sys.argv[1])
+for i in range(250):
+    for j in range(1000):
+        os.close(os.open(f"{j:03}", os.O_CREAT))
+    os.mkdir("111-down")
+    os.chdir("111-down")
+END
+pull deep "$SCRATCH/ram"
+equal files "$(field files)" 250000
+expect_status 0 "$MUNIMENT" ls --json --recursive deep@latest
+equal listed "$(sort -u "$OUT" | wc -l)" 250250
+umount "$SCRATCH/ram"
+
 say a target without attributes
 mkdir "$work/more" "$work/more/dir"
 echo plain >"$work/more/plain"
