@@ -26,12 +26,12 @@
  * what a midnight between two pulls and a small correction make. */
 #define AHEAD_MAX 1u
 
-/* A record that waits for packs to be sealed. */
+/* A record that waits for packs to be sealed: there may be many. */
 struct pending {
-	struct buf key;
-	struct buf plain;
-	struct ordinals need;
 	struct pending *next;
+	struct ordinals need;
+	uint32_t nkey, nplain;
+	uint8_t bytes[]; /* key, plain */
 };
 
 struct remember {
@@ -41,6 +41,7 @@ struct remember {
 	uint8_t source[STATREC_HASH];
 	uint32_t today;
 	struct pending *pending;
+	size_t waiting; /* bytes of those, about */
 	struct buf scratch;
 	struct buf way;	  /* the hashes from the root to the last place */
 	size_t collected; /* bytes that the writer holds for us */
@@ -327,11 +328,41 @@ write_record(struct remember *r, struct span key, struct span plain)
 	r->collected = 0;
 }
 
-static void
-pending_free(struct pending *p)
+static size_t
+pending_size(const struct pending *p)
 {
-	buf_free(&p->key);
-	buf_free(&p->plain);
+	return sizeof(*p) + p->nkey + p->nplain + p->need.n * sizeof(uint32_t);
+}
+
+/* need is taken over. */
+static int
+pending_add(struct remember *r, struct span key, struct span plain,
+	struct ordinals *need)
+{
+	struct pending *p = mem_alloc(sizeof(*p) + key.n + plain.n);
+
+	if (p == NULL)
+		return -ENOMEM;
+	*p = (struct pending){.next = r->pending,
+		.need = *need,
+		.nkey = (uint32_t)key.n,
+		.nplain = (uint32_t)plain.n};
+	memset(need, 0, sizeof(*need));
+	memcpy(p->bytes, key.p, key.n);
+	memcpy(p->bytes + key.n, plain.p, plain.n);
+	r->pending = p;
+	r->waiting += pending_size(p);
+	return 0;
+}
+
+/* The one that *at points to. */
+static void
+pending_remove(struct remember *r, struct pending **at)
+{
+	struct pending *p = *at;
+
+	*at = p->next;
+	r->waiting -= pending_size(p);
 	ordinals_free(&p->need);
 	mem_free(p);
 }
@@ -356,36 +387,25 @@ new_close(struct memory *m, struct new_range *n,
 	const struct statrec_directory *d)
 {
 	_cleanup_buf_ struct buf entries = BUF_INIT;
+	_cleanup_buf_ struct buf key = BUF_INIT, plain = BUF_INIT;
 	struct statrec rec = {.n = n->n, .first = d != NULL};
-	struct pending *p = mem_zalloc(sizeof(*p));
-	int r = -ENOMEM;
 
-	if (p == NULL || sorted_entries(n, &entries) != 0)
-		goto out;
+	if (sorted_entries(n, &entries) != 0)
+		return -ENOMEM;
 	if (d != NULL)
 		rec.directory = *d;
 	memcpy(rec.next, n->next, sizeof(rec.next));
 	stat_listing_hash(rec.digest, m->r->keys, buf_span(&n->listing));
 	rec.entries = buf_span(&entries);
-	if (range_key(&p->key, m, n->key) != 0 ||
-		statrec_encode(&p->plain, &rec) != 0)
-		goto out;
-	r = 0;
-	if (same_as_old(m, n, buf_span(&p->plain)))
-		goto out;
-	if (need_sealed(m->r, &n->need)) {
-		write_record(m->r, buf_span(&p->key), buf_span(&p->plain));
-		goto out;
-	}
-	p->need = n->need;
-	memset(&n->need, 0, sizeof(n->need));
-	p->next = m->r->pending;
-	m->r->pending = p;
-	p = NULL;
-out:
-	if (p != NULL)
-		pending_free(p);
-	return r;
+	if (range_key(&key, m, n->key) != 0 || statrec_encode(&plain, &rec) != 0)
+		return -ENOMEM;
+	if (same_as_old(m, n, buf_span(&plain)))
+		return 0;
+	if (!need_sealed(m->r, &n->need))
+		return pending_add(
+			m->r, buf_span(&key), buf_span(&plain), &n->need);
+	write_record(m->r, buf_span(&key), buf_span(&plain));
+	return 0;
 }
 
 /* The range under way ends before this name: a range names the first name of
@@ -593,10 +613,16 @@ remember_sealed(struct remember *r)
 			at = &p->next;
 			continue;
 		}
-		write_record(r, buf_span(&p->key), buf_span(&p->plain));
-		*at = p->next;
-		pending_free(p);
+		write_record(r, span_of(p->bytes, p->nkey),
+			span_of(p->bytes + p->nkey, p->nplain));
+		pending_remove(r, at);
 	}
+}
+
+bool
+remember_full(const struct remember *r)
+{
+	return r->waiting > REMEMBER_WAIT_MAX;
 }
 
 int
@@ -625,14 +651,10 @@ remember_open(const struct remember_opts *o, struct remember **ret)
 void
 remember_close(struct remember *r)
 {
-	struct pending *p;
-
 	if (r == NULL)
 		return;
-	while ((p = r->pending) != NULL) {
-		r->pending = p->next;
-		pending_free(p);
-	}
+	while (r->pending != NULL)
+		pending_remove(r, &r->pending);
 	secmem_free(r->keys);
 	buf_free(&r->scratch);
 	buf_free(&r->way);

@@ -38,6 +38,11 @@ const struct stat_keys *remember_keys(const struct remember *r);
 /* Write the records whose packs are sealed by now. */
 void remember_sealed(struct remember *r);
 
+/* So many bytes of records wait for packs that the packs should be sealed. What
+ * is alike is stored once, so directories without end may fill no pack. */
+#define REMEMBER_WAIT_MAX (32u * 1024u * 1024u)
+bool remember_full(const struct remember *r);
+
 /* Where a directory is, without names: a chain up to the path's root. */
 struct remember_place {
 	const struct remember_place *parent; /* NULL for the root */

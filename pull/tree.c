@@ -498,6 +498,8 @@ take_frame(struct tree *t, struct fault *f)
 	if (i == array_len(handlers))
 		return wrong(f, "a frame that may not come now");
 	r = handlers[i].take(t, payload, f);
+	if (r == 0 && remember_full(t->o->remember))
+		r = ingest_seal(t->o->ingest, f);
 	if (r == 0 && ingest_seals(t->o->ingest) != seals)
 		remember_sealed(t->o->remember);
 	return r;

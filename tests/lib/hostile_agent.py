@@ -12,6 +12,7 @@ import os
 import random
 import struct
 import sys
+import threading
 import time
 
 REGULAR, DIRECTORY, SYMLINK = 1, 2, 3
@@ -47,6 +48,11 @@ def read_exact(n):
 def receive():
     n, kind, _ = struct.unpack("<IHH", read_exact(8))
     return kind, read_exact(n)
+
+
+def receive_all():
+    while True:
+        receive()
 
 
 def hello(version=1, batches=64):
@@ -150,6 +156,26 @@ def wide():
         out(batch(n, n - 1, 0, [entry(x, DIRECTORY, FOLLOWS, 0)
                                 for x in names_]))
         out(b"".join(attrs(n, i) for i in range(1024)) + batch_done(n))
+
+
+def alike():
+    """Empty directories in great number, all the same: what is stored of them
+    fills no pack."""
+    greet()
+    threading.Thread(target=receive_all, daemon=True).start()
+    out(root() + attrs(0, 0) + batch_done(0))
+    full = [entry(b"%04d" % i, DIRECTORY, FOLLOWS, 0) for i in range(1000)]
+    some = full[:100]
+    out(batch(1, 0, 0, some)
+        + b"".join(attrs(1, i) for i in range(len(some))) + batch_done(1))
+    n = 2
+    for i in range(len(some)):
+        out(batch(n, 1, i, full)
+            + b"".join(attrs(n, j) for j in range(len(full))) + batch_done(n))
+        out(b"".join(batch(n + 1 + j, n, j, []) + batch_done(n + 1 + j)
+                     for j in range(len(full))))
+        n += 1 + len(full)
+    out(done(n))
 
 
 def owners():
@@ -296,6 +322,7 @@ KINDS = {
     "deaf": (L, lambda: deaf(True)),
     "deep": (L, deep),
     "wide": (L, wide),
+    "alike": ("", alike),
     "owners": (L, owners),
     "whole": ("", lambda: cut_at(-1)),
     "links": ("", links),
