@@ -397,7 +397,8 @@ new_close(struct memory *m, struct new_range *n,
 	memcpy(rec.next, n->next, sizeof(rec.next));
 	stat_listing_hash(rec.digest, m->r->keys, buf_span(&n->listing));
 	rec.entries = buf_span(&entries);
-	if (range_key(&key, m, n->key) != 0 || statrec_encode(&plain, &rec) != 0)
+	if (range_key(&key, m, n->key) != 0 ||
+		statrec_encode(&plain, &rec) != 0)
 		return -ENOMEM;
 	if (same_as_old(m, n, buf_span(&plain)))
 		return 0;

@@ -27,10 +27,12 @@ struct link {
 	enum state state;
 	uint32_t left;	/* names still to come */
 	uint32_t users; /* threads that wait or copy */
-	struct buf path;
+	struct way *way;
+	char name[]; /* of the first */
 };
 
 struct links {
+	struct ways *ways;
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	/* Protected by lock. */
@@ -39,12 +41,13 @@ struct links {
 };
 
 int
-links_create(struct links **ret)
+links_create(struct ways *ways, struct links **ret)
 {
 	struct links *l = mem_zalloc(sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
+	l->ways = ways;
 	l->buckets = BUCKETS_MIN;
 	l->bucket = mem_array(l->buckets, sizeof(*l->bucket));
 	if (!l->bucket) {
@@ -67,7 +70,7 @@ links_free(struct links *l)
 			struct link *k = l->bucket[i];
 
 			l->bucket[i] = k->next;
-			buf_free(&k->path);
+			ways_drop(l->ways, k->way);
 			mem_free(k);
 		}
 	}
@@ -115,9 +118,9 @@ grow(struct links *l)
 }
 
 static int
-add(struct links *l, const uint8_t group[16], uint32_t count)
+add(struct links *l, const uint8_t group[16], uint32_t count, const char *name)
 {
-	struct link *k = mem_zalloc(sizeof(*k));
+	struct link *k = mem_zalloc(sizeof(*k) + strlen(name) + 1);
 	struct link **at;
 
 	if (!k)
@@ -126,6 +129,7 @@ add(struct links *l, const uint8_t group[16], uint32_t count)
 		grow(l);
 	at = place_of(l, group);
 	memcpy(k->group, group, 16);
+	memcpy(k->name, name, strlen(name));
 	k->state = MAKING;
 	k->left = count > 0 ? count - 1 : 0;
 	k->next = *at;
@@ -142,12 +146,12 @@ drop_if_done(struct links *l, struct link *k)
 		return;
 	*place_of(l, k->group) = k->next;
 	l->n--;
-	buf_free(&k->path);
+	ways_drop(l->ways, k->way);
 	mem_free(k);
 }
 
 static int
-join(struct links *l, struct link *k, struct buf *path)
+join(struct links *l, struct link *k, struct links_at *ret)
 {
 	int result;
 
@@ -157,8 +161,10 @@ join(struct links *l, struct link *k, struct buf *path)
 	while (k->state == MAKING)
 		pthread_cond_wait(&l->done, &l->lock);
 	result = k->state == MADE ? LINKS_NEXT : LINKS_FAILED;
-	if (result == LINKS_NEXT && buf_append(path, k->path.p, k->path.n) != 0)
-		result = -ENOMEM;
+	if (result == LINKS_NEXT) {
+		ret->way = ways_hold_again(l->ways, k->way);
+		memcpy(ret->name, k->name, strlen(k->name) + 1);
+	}
 	k->users--;
 	drop_if_done(l, k);
 	return result;
@@ -166,30 +172,28 @@ join(struct links *l, struct link *k, struct buf *path)
 
 int
 links_ask(struct links *l, const uint8_t group[16], uint32_t count,
-	struct buf *path)
+	const char *name, struct links_at *ret)
 {
 	struct link *k;
 	int result;
 
 	pthread_mutex_lock(&l->lock);
 	k = *place_of(l, group);
-	result = k ? join(l, k, path) : add(l, group, count);
+	result = k ? join(l, k, ret) : add(l, group, count, name);
 	pthread_mutex_unlock(&l->lock);
 	return result;
 }
 
 void
-links_done(struct links *l, const uint8_t group[16], struct buf *path)
+links_done(struct links *l, const uint8_t group[16], bool made, struct way *way)
 {
 	struct link *k;
 
 	pthread_mutex_lock(&l->lock);
 	k = *place_of(l, group);
 	if (k) {
-		/* Moved: a copy may fail, and the others would be copies. */
-		k->state = path->n > 0 ? MADE : LOST;
-		k->path = *path;
-		*path = BUF_INIT;
+		k->state = made ? MADE : LOST;
+		k->way = way;
 		pthread_cond_broadcast(&l->done);
 		drop_if_done(l, k);
 	}

@@ -31,7 +31,7 @@
  */
 struct making {
 	struct run *run;
-	const struct dir *dir;
+	struct dir *dir;
 	const struct item *item;
 	bool replaces;
 	char temp[TEMP_NAME]; /* that name, when it replaces */
@@ -60,7 +60,7 @@ made_name(const struct making *m)
 }
 
 static int
-making_begin(struct making *m, struct run *run, const struct dir *dir,
+making_begin(struct making *m, struct run *run, struct dir *dir,
 	const struct item *item, struct fault *f)
 {
 	struct stat st;
@@ -453,62 +453,29 @@ make_inode(const struct making *m, struct restore_report *did, struct fault *f)
 
 /* ---- hard links ---- */
 
-/*
- * The directory part of a path below the target, component by component: no
- * link is followed. -1 in *ret_fd stands for the target itself.
- */
 static int
-open_parent(struct run *run, const char **path, int *ret_fd)
+link_to(const struct making *m, const struct links_at *first)
 {
-	_cleanup_close_ int at = -1;
-	const char *slash;
-
-	while ((slash = strchr(*path, '/'))) {
-		char name[LIMIT_NAME + 1];
-		size_t n = (size_t)(slash - *path);
-		int fd;
-
-		memcpy(name, *path, n);
-		name[n] = '\0';
-		fd = io_openat(at >= 0 ? at : run->rootfd, name,
-			O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-		if (fd < 0)
-			return fd;
-		cleanup_close(&at);
-		at = fd;
-		*path = slash + 1;
-	}
-	*ret_fd = take_fd(&at);
-	return 0;
-}
-
-static int
-link_to(const struct making *m, const char *first)
-{
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = ways_open(m->run->ways, first->way);
 	int err;
 
-	err = open_parent(m->run, &first, &fd);
-	if (err < 0)
-		return err;
+	if (fd < 0)
+		return fd;
 	err = hook_check(HOOK_LINK);
-	if (err == 0 && linkat(fd >= 0 ? fd : m->run->rootfd, first, m->dir->fd,
-				made_name(m), 0) != 0)
+	if (err == 0 &&
+		linkat(fd, first->name, m->dir->fd, made_name(m), 0) != 0)
 		err = -errno;
 	return err;
 }
 
-/* Another name of an inode that was made at path. */
+/* Another name of an inode that was made. */
 static int
-make_link(const struct making *m, struct buf *path, struct restore_report *did,
-	struct fault *f)
+make_link(const struct making *m, const struct links_at *first,
+	struct restore_report *did, struct fault *f)
 {
 	int err;
 
-	err = buf_u8(path, 0);
-	if (err < 0)
-		return fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
-	err = link_to(m, (const char *)path->p);
+	err = link_to(m, first);
 	if (err == -EEXIST)
 		return exists(f);
 	if (err < 0) {
@@ -527,38 +494,38 @@ make_link(const struct making *m, struct buf *path, struct restore_report *did,
 }
 
 static int
-make_first(const struct making *m, struct restore_report *did, struct fault *f)
+make_first(const struct making *m, const uint8_t group[16],
+	struct restore_report *did, struct fault *f)
 {
-	_cleanup_buf_ struct buf path = BUF_INIT;
-	const struct item *item = m->item;
-	uint8_t group[16];
+	struct way *way = NULL;
 	int err;
 
-	/* Before it is made: without its path the others would be copies. */
-	if (run_path(m->dir, item->name, item->name_len, &path) != 0)
+	/* Before it is made: nobody finding it the others would be copies. */
+	if (ways_hold(m->run->ways, m->dir, &way) != 0)
 		err = fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
 	else
 		err = make_inode(m, did, f);
-	if (err < 0)
-		buf_clear(&path);
-	place_link_group(&item->place, group);
-	links_done(m->run->links, group, &path);
+	links_done(m->run->links, group, err >= 0, way);
 	return err;
 }
 
 static int
 make_member(const struct making *m, struct restore_report *did, struct fault *f)
 {
-	_cleanup_buf_ struct buf path = BUF_INIT;
 	const struct place *place = &m->item->place;
+	struct links_at first;
 	uint8_t group[16];
+	int err;
 
 	place_link_group(place, group);
-	switch (links_ask(m->run->links, group, place->entry.links, &path)) {
+	switch (links_ask(m->run->links, group, place->entry.links,
+		m->item->name, &first)) {
 	case LINKS_FIRST:
-		return make_first(m, did, f);
+		return make_first(m, group, did, f);
 	case LINKS_NEXT:
-		return make_link(m, &path, did, f);
+		err = make_link(m, &first, did, f);
+		ways_drop(m->run->ways, first.way);
+		return err;
 	case LINKS_FAILED:
 		/* It says for itself why. */
 		return make_inode(m, did, f);
@@ -602,7 +569,7 @@ item_failed(const struct making *m, const struct fault *f,
 }
 
 void
-make_item(struct run *run, const struct dir *dir, const struct item *item,
+make_item(struct run *run, struct dir *dir, const struct item *item,
 	struct restore_report *did)
 {
 	struct fault f = {0};
@@ -662,7 +629,7 @@ big_begin(struct big *big, struct fault *f)
 }
 
 struct big *
-make_big(struct run *run, const struct dir *dir, const struct item *item,
+make_big(struct run *run, struct dir *dir, const struct item *item,
 	struct restore_report *did)
 {
 	struct big *big = mem_zalloc(sizeof(*big));

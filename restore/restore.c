@@ -296,7 +296,9 @@ run_begin(struct run *run, const struct restore_opts *opts,
 	if (getrandom(&run->token, sizeof(run->token), 0) < 0)
 		return fault_errno(f, FAULT_INTERNAL, -errno, opts->target,
 			"no random number can be had");
-	err = links_create(&run->links);
+	err = ways_create(&run->rootfd, &run->ways);
+	if (err == 0)
+		err = links_create(run->ways, &run->links);
 	if (err == 0)
 		err = pool_create(workers(opts), QUEUE, &run->pool);
 	return err < 0 ? fault_errno(f, FAULT_NO_MEMORY, err, opts->target,
@@ -309,6 +311,7 @@ run_end(struct run *run)
 {
 	pool_free(run->pool);
 	links_free(run->links);
+	ways_free(run->ways);
 	cleanup_close(&run->rootfd);
 	pthread_cond_destroy(&run->freed);
 	pthread_mutex_destroy(&run->tell);

@@ -15,6 +15,8 @@
 
 struct run;
 struct links;
+struct ways;
+struct way;
 
 /*
  * A directory of the target that is being filled. It lives until all below
@@ -25,6 +27,7 @@ struct dir {
 	struct place place;
 	bool bare;	   /* not of the snapshot: no metadata */
 	bool created;	   /* by this run */
+	struct way *way;   /* of ways.c; NULL: none yet */
 	gid_t group;	   /* its own */
 	gid_t child_group; /* that a new inode in it gets; -1: not known */
 	dev_t dev;
@@ -57,6 +60,7 @@ struct run {
 	const struct restore_opts *opts;
 	struct view_snap *snap;
 	struct pool *pool;
+	struct ways *ways;
 	struct links *links;
 	int rootfd; /* the target, for links */
 	uid_t uid;  /* what new inodes get */
@@ -125,7 +129,7 @@ must_check int make_dir(struct run *run, const struct dir *dir,
 /* Take away from a directory what new inodes would inherit. */
 void make_plain(int fd);
 /* Make whatever else an item is, with content and metadata. */
-void make_item(struct run *run, const struct dir *dir, const struct item *item,
+void make_item(struct run *run, struct dir *dir, const struct item *item,
 	struct restore_report *did);
 
 /* A file in parts, by several workers. */
@@ -136,8 +140,8 @@ bool make_is_big(const struct item *item);
  * Begin: NULL when it failed (told, counted in *did). Held once for the
  * caller and once for each part; who drops the last hold ends the file.
  */
-struct big *make_big(struct run *run, const struct dir *dir,
-	const struct item *item, struct restore_report *did);
+struct big *make_big(struct run *run, struct dir *dir, const struct item *item,
+	struct restore_report *did);
 void make_big_hold(struct big *big);
 void make_big_drop(struct big *big, struct restore_report *did);
 /* Write a part, and the first run of data from *at on: false at the end, and
@@ -163,24 +167,50 @@ struct meta_at {
 void meta_apply(struct run *run, const struct meta_at *at,
 	const struct place *place, struct restore_report *did);
 
+/* ---- ways.c: directories that are to be found again ---- */
+
+/* rootfd: of the target; to be there when a way is opened. 0 or -ENOMEM. */
+must_check int ways_create(const int *rootfd, struct ways **ret);
+void ways_free(struct ways *ways);
+
+/*
+ * Hold the way to a directory, beyond the directory's own life: *ret, NULL for
+ * the target itself. 0 or -ENOMEM. The directory holds it too, in dir->way.
+ */
+must_check int ways_hold(struct ways *ways, struct dir *dir, struct way **ret);
+struct way *ways_hold_again(struct ways *ways, struct way *way);
+void ways_drop(struct ways *ways, struct way *way);
+
+/* Open the directory there, with no link on the way to it followed: a
+ * descriptor (O_PATH) or a negative errno. */
+must_check int ways_open(struct ways *ways, struct way *way);
+
 /* ---- links.c: inodes of several names ---- */
 
-must_check int links_create(struct links **ret);
+/* ways must live as long. */
+must_check int links_create(struct ways *ways, struct links **ret);
 void links_free(struct links *links);
+
+/* Where the first name of a group is. */
+struct links_at {
+	struct way *way; /* held */
+	char name[LIMIT_NAME + 1];
+};
 
 enum links_role {
 	LINKS_FIRST, /* make the inode, then call links_done */
-	LINKS_NEXT,  /* link to the path that was handed out */
+	LINKS_NEXT,  /* link to the first, which was handed out */
 	LINKS_FAILED /* the first could not be made */
 };
 
 /*
- * Ask what to do for a member of a group. LINKS_FIRST once per group; all
- * others wait until it is done. LINKS_NEXT appends the first's path. -ENOMEM.
+ * Ask what to do for a member of a group, of this name. LINKS_FIRST once per
+ * group; all others wait until it is done. LINKS_NEXT sets *ret. -ENOMEM.
  */
 must_check int links_ask(struct links *links, const uint8_t group[16],
-	uint32_t count, struct buf *path);
-/* path: of the inode that was made, taken over; empty: it failed. */
-void links_done(struct links *links, const uint8_t group[16], struct buf *path);
+	uint32_t count, const char *name, struct links_at *ret);
+/* The first was made, or not, in this directory: its way is taken over. */
+void links_done(struct links *links, const uint8_t group[16], bool made,
+	struct way *way);
 
 #endif

@@ -98,6 +98,7 @@ dir_drop(struct run *run, struct dir *d)
 		if (!last)
 			return;
 		finish_dir(run, d);
+		ways_drop(run->ways, d->way);
 		mem_free(d);
 		d = parent;
 	}

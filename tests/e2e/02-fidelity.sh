@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
-need setfacl setfattr setcap chattr
+need setfacl setfattr setcap chattr /usr/bin/time
 
 # Attributes fill an inode's block, so the target is of the same kind.
 work=$(loop_ext4 400)
@@ -101,6 +101,30 @@ pull deep "$SCRATCH/ram"
 equal files "$(field files)" 250000
 expect_status 0 "$MUNIMENT" ls --json --recursive deep@latest
 equal listed "$(sort -u "$OUT" | wc -l)" 250250
+umount "$SCRATCH/ram"
+
+say links to files at the bottom of a deep tree
+mount -t tmpfs none "$SCRATCH/ram"
+mkdir "$SCRATCH/ram/src"
+/usr/bin/python3 - "$SCRATCH/ram/src" <<'END'
+import os, sys
+os.chdir(sys.argv[1])
+os.mkdir("others")
+others = os.open("others", os.O_RDONLY)
+for i in range(3000):
+    os.mkdir("n" * 255)
+    os.chdir("n" * 255)
+for i in range(1000):
+    os.close(os.open(f"{i}", os.O_CREAT))
+    os.link(f"{i}", f"{i}", dst_dir_fd=others)
+END
+pull links "$SCRATCH/ram/src"
+expect_status 0 /usr/bin/time -o "$SCRATCH/kib" -q -f %M \
+	"$MUNIMENT" restore --json links@latest --target "$SCRATCH/ram/out"
+equal 'hard links' "$(field hard_links)" 1000
+equal 'names of each' "$(stat -c %h "$SCRATCH/ram/out/others/"* | sort -u)" 2
+# What the key takes, and no path of 750 KiB for each.
+[ "$(cat "$SCRATCH/kib")" -lt 300000 ] || fail "$(cat "$SCRATCH/kib") KiB"
 umount "$SCRATCH/ram"
 
 say a target without attributes
