@@ -16,6 +16,9 @@
 
 #define DAY 86400
 
+/* Seconds that a clock may have been set back by since a pull. */
+#define AHEAD 60
+
 struct report {
 	const char *dir;
 	struct catalog catalog;
@@ -47,12 +50,14 @@ print_packs(const struct census *c)
 static void
 print_source(const struct report *r, const struct snapshot *s, size_t count)
 {
+	const int64_t seconds = r->now - s->body.clock.s;
 	char age[OUT_SPAN], day[OUT_TIME];
 
-	out_span(age, r->now - s->body.clock.s);
+	out_span(age, seconds < -AHEAD ? -seconds : seconds);
 	out_time(day, (int64_t)s->body.oldest_day * DAY);
-	printf("source      %-20s %zu snapshot%s, newest %s old%s", s->source,
+	printf("source      %-20s %zu snapshot%s, newest %s %s%s", s->source,
 		count, count == 1 ? "" : "s", age,
+		seconds < -AHEAD ? "ahead of this clock" : "old",
 		s->clear.flags & LEAF_COMPLETE ? "" : ", incomplete");
 	if (s->body.files > 0)
 		printf(", all read since %.10s", day);

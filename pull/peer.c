@@ -106,6 +106,7 @@ receive_some(struct peer *p, struct fault *f)
 	if (n == 0)
 		return died(f);
 	p->input.n += (size_t)n;
+	p->t->answered = true;
 	return 0;
 }
 

@@ -240,16 +240,17 @@ last_line(struct transport *t)
 static void
 explain_ssh(struct transport *t, int status, struct fault *f)
 {
-	const char *last;
+	const char *last = last_line(t);
 	struct fault told = {0};
 
-	last = last_line(t);
 	/* ssh ends with its own 255 after a signal too. */
 	t->killed = WIFSIGNALED(status) || WEXITSTATUS(status) == 255;
 	if (strstr(t->said, "Host key verification failed") != NULL)
 		fault_set(&told, FAULT_HOST_KEY_UNKNOWN, "ssh", "%s", last);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		fault_set(&told, FAULT_AGENT_MISSING, "ssh", "%s", last);
+	else if (f->code == FAULT_AGENT_PROTOCOL)
+		return; /* how ssh ended was our doing */
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 255 &&
 		 last[0] == '\0')
 		fault_set(&told, FAULT_SSH_FAILED, "ssh",
@@ -259,6 +260,11 @@ explain_ssh(struct transport *t, int status, struct fault *f)
 		fault_set(&told, FAULT_SSH_FAILED, "ssh", "%s", last);
 	else if (t->said[0] != '\0')
 		fault_set(&told, FAULT_AGENT_DIED, "agent", "%s", last);
+	else if (!t->answered && WIFEXITED(status))
+		fault_set(&told, FAULT_AGENT_PROTOCOL, "agent",
+			"it ended with status %d and had said nothing (does "
+			"the login shell there let it run?)",
+			WEXITSTATUS(status));
 	else
 		return;
 	*f = told;

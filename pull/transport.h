@@ -16,10 +16,11 @@
 struct transport {
 	struct child child;
 	bool local;
-	int in;	     /* from the agent */
-	int out;     /* to it; the same as in for a local one */
-	int err;     /* messages of ssh, or of a local agent; -1: at an end */
-	bool killed; /* a signal ended the child, or may have ended ssh */
+	int in;	       /* from the agent */
+	int out;       /* to it; the same as in for a local one */
+	int err;       /* messages of ssh, or of a local agent; -1: at an end */
+	bool answered; /* something came from the agent */
+	bool killed;   /* a signal ended the child, or may have ended ssh */
 	char said[512]; /* the end of them */
 	size_t nsaid;
 };

@@ -89,7 +89,7 @@ write_manifest(
 	folder = io_openat(
 		writer_dirfd(w), LAYOUT_MANIFESTS, O_RDONLY | O_DIRECTORY, 0);
 	if (folder < 0)
-		return trouble_io(f, folder, LAYOUT_MANIFESTS, "opening");
+		return trouble_folder(f, folder, LAYOUT_MANIFESTS);
 	if (is_there(folder, layout_base(name), bytes))
 		return 0;
 	err = io_replace(folder, layout_base(name), bytes, 0444);

@@ -113,6 +113,9 @@ take_folder(const char *dir, int *ret, bool *made, struct fault *f)
 {
 	int err = io_mkdirat(AT_FDCWD, dir, 0700);
 
+	if (err == -ENOENT || err == -ENOTDIR)
+		return fault_set(f, FAULT_USAGE, dir,
+			"there is no folder to make it in");
 	if (err < 0 && err != -EEXIST)
 		return trouble_io(f, err, dir, "making the folder");
 	*made = err == 0;

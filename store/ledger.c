@@ -472,11 +472,8 @@ ledger_open(int storefd, const struct store_id *store, const uint8_t pk[32],
 	}
 	l->store = *store;
 	l->dirfd = io_openat(storefd, LAYOUT_LEDGER, O_RDONLY | O_DIRECTORY, 0);
-	if (l->dirfd == -ENOENT)
-		return fault_set(f, FAULT_LEDGER_DAMAGED, LAYOUT_LEDGER,
-			"the folder is missing");
 	if (l->dirfd < 0)
-		return trouble_io(f, l->dirfd, LAYOUT_LEDGER, "opening");
+		return trouble_folder(f, l->dirfd, LAYOUT_LEDGER);
 	err = load_checkpoint(l, pk, f);
 	if (err < 0)
 		return err;

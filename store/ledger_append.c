@@ -57,7 +57,7 @@ append_new(int storefd, const struct append_keys *keys, struct append **ret,
 	sign_public(a->pk, keys->ledger_seed);
 	a->dirfd = io_openat(storefd, LAYOUT_LEDGER, O_RDONLY | O_DIRECTORY, 0);
 	if (a->dirfd < 0)
-		return trouble_io(f, a->dirfd, LAYOUT_LEDGER, "opening");
+		return trouble_folder(f, a->dirfd, LAYOUT_LEDGER);
 	*ret = take_ptr(&a);
 	return 0;
 }

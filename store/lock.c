@@ -133,7 +133,7 @@ lock_take(int storefd, const char *dir, const struct writer_wait *wait,
 	int r;
 
 	if (fd < 0)
-		return trouble_io(f, fd, LAYOUT_LEDGER, "opening");
+		return trouble_folder(f, fd, LAYOUT_LEDGER);
 	r = try(fd, f);
 	if (r == 1)
 		r = wait ? wait_for(fd, dir, wait, f) : busy(f, dir, fd);

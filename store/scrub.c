@@ -2,6 +2,7 @@
 #include "store/scrub_internal.h"
 
 #include "store/layout.h"
+#include "store/trouble.h"
 #include "util/io.h"
 #include "util/mem.h"
 
@@ -43,25 +44,12 @@ scrub_report_needed(struct scrub *s, struct fault *fault,
 	*fault = (struct fault){.code = FAULT_NONE};
 }
 
-/* A folder that is not there is named for what it holds: nothing is wrong with
- * the disk. */
 static void
 report_folder(struct scrub *s, const char *folder, int err)
 {
 	struct fault bad = {.code = FAULT_NONE};
-	enum fault_code code = FAULT_LEDGER_DAMAGED;
 
-	if (strcmp(folder, LAYOUT_KEYS) == 0)
-		code = FAULT_KEY_MISSING;
-	else if (strcmp(folder, LAYOUT_MANIFESTS) == 0)
-		code = FAULT_MANIFEST_MISSING;
-	else if (strncmp(folder, LAYOUT_PACKS, strlen(LAYOUT_PACKS)) == 0)
-		code = FAULT_PACK_MISSING;
-	if (err == -ENOENT)
-		(void)fault_set(&bad, code, folder, "the folder is missing");
-	else
-		(void)fault_errno(
-			&bad, FAULT_IO, err, folder, "reading the folder");
+	(void)trouble_folder(&bad, err, folder);
 	scrub_report(s, &bad, false);
 }
 

@@ -20,6 +20,10 @@ int trouble_io(struct fault *f, int err, const char *object, const char *doing);
 int trouble_file(struct fault *f, enum fault_code code, int err,
 	const char *object, const char *doing);
 
+/* The same for opening a folder of the store: one that is not there is named
+ * for what it holds, as nothing is wrong with the disk. */
+int trouble_folder(struct fault *f, int err, const char *folder);
+
 /*
  * What a folder without store.conf is: what is left of a store, made to the end
  * or not, or what it is otherwise called.

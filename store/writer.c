@@ -112,7 +112,7 @@ sweep_folder(struct writer *w, const char *name, bool all, struct fault *f)
 
 	dir = io_opendirat(writer_dirfd(w), name, &err);
 	if (!dir)
-		return trouble_io(f, err, name, "opening");
+		return trouble_folder(f, err, name);
 	while ((e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
@@ -135,6 +135,16 @@ sweep(struct writer *w, struct fault *f)
 		return trouble_io(f, err, LAYOUT_INCOMING, "making the folder");
 	err = sweep_folder(w, LAYOUT_INCOMING, true, f);
 	return err < 0 ? err : sweep_folder(w, LAYOUT_MANIFESTS, false, f);
+}
+
+/* Known now, and not when the first pack is to go there. */
+static int
+check_packs(const struct writer *w, struct fault *f)
+{
+	_cleanup_close_ int fd = io_openat(
+		writer_dirfd(w), LAYOUT_PACKS, O_PATH | O_DIRECTORY, 0);
+
+	return fd < 0 ? trouble_folder(f, fd, LAYOUT_PACKS) : 0;
 }
 
 /* Add the packs whose leaves have number from or a higher one. A pack that
@@ -198,6 +208,8 @@ writer_open(const char *dir, const struct writer_wait *wait,
 		err = open_ledger(w, f);
 	if (err == 0)
 		err = sweep(w, f);
+	if (err == 0)
+		err = check_packs(w, f);
 	if (err == 0)
 		err = open_caches(dir, w, f);
 	if (err < 0)

@@ -42,6 +42,7 @@ usage mount --store '' "$SCRATCH/none"
 usage ls --store "$MUNIMENT_STORE" --store "$MUNIMENT_STORE" files1@latest
 usage ls --recursive=yes files1@latest
 usage snapshots --store ''
+usage init --store "$SCRATCH/none/deeper"
 (
 	unset MUNIMENT_STORE
 	usage status

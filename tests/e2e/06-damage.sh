@@ -142,6 +142,38 @@ expect_status 1 "$MUNIMENT" verify
 expect_stdout '^damaged: keys: the folder is missing.*\[key-missing\]$'
 ! grep -q '\[io\]' "$OUT" || fail 'no disk has failed'
 mv "$SCRATCH/keys" "$MUNIMENT_STORE/keys"
+unlock "$MUNIMENT_STORE"
+for of in packs:pack-missing manifests:manifest-missing ledger:ledger-damaged
+do
+	folder=${of%:*}
+	mv "$MUNIMENT_STORE/$folder" "$SCRATCH/away"
+	for verb in verify "pull --source files1 $SCRATCH/src"; do
+		# shellcheck disable=SC2086
+		expect_status 1 "$MUNIMENT" $verb
+		expect_stderr "\\[${of#*:}\\]\$"
+		cat "$OUT" "$ERR" >"$SCRATCH/said"
+		grep -q "$folder: the folder is missing" "$SCRATCH/said" ||
+			fail "$verb does not name $folder"
+		! grep -q '\[io\]' "$SCRATCH/said" || fail 'no disk has failed'
+	done
+	mv "$SCRATCH/away" "$MUNIMENT_STORE/$folder"
+done
+# Without a copy: what the sources still have is stored again.
+mv "$MUNIMENT_STORE/packs" "$SCRATCH/away"
+mkdir "$MUNIMENT_STORE/packs"
+pull files1 "$SCRATCH/src"
+expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/again"
+diff -r "$SCRATCH/src" "$SCRATCH/again"
+cp -a "$SCRATCH/away/." "$MUNIMENT_STORE/packs"
+expect_status 0 "$MUNIMENT" verify --read-data
+
+say a folder that is a link
+mv "$MUNIMENT_STORE/ledger" "$SCRATCH/away-ledger"
+ln -s "$SCRATCH/away-ledger" "$MUNIMENT_STORE/ledger"
+expect_status 1 "$MUNIMENT" pull --source files1 "$SCRATCH/src"
+expect_stderr 'ledger: it is not a folder of the store; .*\[ledger-damaged\]$'
+rm "$MUNIMENT_STORE/ledger"
+mv "$SCRATCH/away-ledger" "$MUNIMENT_STORE/ledger"
 
 say an older ledger, put back with the newer manifests gone
 cp -a "$MUNIMENT_STORE/ledger" "$SCRATCH/ledger"

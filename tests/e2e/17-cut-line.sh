@@ -173,6 +173,11 @@ at_exit "xargs -r kill <$(quote "$SCRATCH/left") 2>/dev/null"
 given_up agent-protocol greeting-and-flood
 given_up agent-protocol greeting-and-no-end
 given_up agent-died deaf-and-no-end
+echo 'exec yes' >"$SCRATCH/nothing-but-yes"
+echo 'exit 0' >"$SCRATCH/no-word"
+given_up agent-protocol nothing-but-yes
+given_up agent-protocol no-word
+expect_stderr 'it ended with status 0 and had said nothing'
 
 say the same of an agent beside us
 cat >"$SCRATCH/local" <<-END

@@ -218,6 +218,8 @@ at() {
 }
 echo tomorrow >"$SCRATCH/src/day"
 at +400d
+expect_status 0 "$MUNIMENT" status
+expect_stdout ' newest (399|400) days ahead of this clock'
 echo yesterday >"$SCRATCH/src/day"
 at -400d
 last=$(field id)
