@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,14 +15,24 @@
 #include "util/io.h"
 #include "util/mem.h"
 
-/* A directory service that is slower is as good as none. */
-#define ANSWER_NS (5 * UINT64_C(1000000000))
+#define SECOND_NS UINT64_C(1000000000)
 
-/* After so many silences nothing is asked any more: each costs 5 seconds. */
+/* A directory service that is slower is as good as none. */
+#define ANSWER_NS (5 * SECOND_NS)
+
+/* After so many silences, or so long, nothing is asked any more: somebody may
+ * have given away files to each number there is. */
 #define TIMEOUTS_MAX 2
+#define TIME_NS (60 * SECOND_NS)
 
 /* A group's line lists its members; only its beginning is looked at. */
-#define ANSWER_MAX 4096U
+#define OWNER_LINE 4096U
+
+static struct owner_set *
+set_of(struct owners *o, enum owner_kind kind)
+{
+	return &o->set[kind == OWNER_USER ? 0 : 1];
+}
 
 static size_t
 hash(const struct owner_set *set, uint64_t key)
@@ -55,10 +66,9 @@ grow(struct owner_set *set)
 		if (set->slot[i] != 0)
 			*find(&more, set->slot[i]) = set->slot[i];
 	}
-	more.n = set->n;
-	more.recent = set->recent;
 	mem_free(set->slot);
-	*set = more;
+	set->slot = more.slot;
+	set->cap = more.cap;
 	return 0;
 }
 
@@ -83,63 +93,22 @@ is_new(struct owner_set *set, uint32_t number)
 	return 1;
 }
 
-/* Read to the end or until ANSWER_MAX bytes; -ETIMEDOUT. */
-static int
-read_answer(int fd, struct buf *b)
-{
-	uint64_t end = clock_mono_ns() + ANSWER_NS;
+/* ---- what getent says ---- */
 
-	while (b->n < ANSWER_MAX) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		uint64_t now = clock_mono_ns();
-		ssize_t got;
-		int ready;
-
-		if (now >= end)
-			return -ETIMEDOUT;
-		ready = poll(&p, 1, (int)((end - now) / 1000000 + 1));
-		if (ready <= 0)
-			continue;
-		got = io_read_some(fd, b->p + b->n, ANSWER_MAX - b->n);
-		if (got <= 0)
-			return (int)got;
-		b->n += (size_t)got;
-	}
-	return 0;
-}
-
-static int
-ask(const char *table, uint32_t number, struct buf *b)
-{
-	_cleanup_close_ int from = -1, to = -1;
-	_cleanup_child_ struct child child = CHILD_NONE;
-	char name[] = "getent", key[16];
-	char tablev[8];
-	char *argv[] = {name, tablev, key, NULL};
-	struct child_opts opts = {
-		.argv = argv, .cwd = "/", .die_with_parent = true, .maps = 1};
-	int ends[2], err;
-
-	snprintf(tablev, sizeof(tablev), "%s", table);
-	snprintf(key, sizeof(key), "%u", (unsigned int)number);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	from = ends[0];
-	to = ends[1];
-	opts.map[0] = (struct child_map){.fd = to, .target = 1};
-	err = child_spawn(&opts, &child);
-	if (err < 0)
-		return err;
-	cleanup_close(&to);
-	return read_answer(from, b);
-}
+struct answer {
+	struct owners *o;
+	enum owner_kind kind;
+	struct buf *out;
+	uint8_t line[OWNER_LINE];
+	size_t n;
+};
 
 /*
- * The name in "NAME:PASSWORD:NUMBER:...". Empty unless it is the number that
- * was asked for.
+ * The name in "NAME:PASSWORD:NUMBER:...", and the number. Empty when it is no
+ * such line.
  */
 static struct span
-parse(struct span line, uint32_t number)
+parse(struct span line, uint32_t *number)
 {
 	const struct span none = {NULL, 0};
 	const uint8_t *end = memchr(line.p, ':', line.n), *p, *digits;
@@ -151,52 +120,148 @@ parse(struct span line, uint32_t number)
 	n = (size_t)(end - line.p);
 	left = line.n - n - 1;
 	p = memchr(end + 1, ':', left);
-	if (!p || n == 0 || n > 255 || memchr(line.p, '\0', n) ||
-		memchr(line.p, '\n', n))
+	if (!p || n == 0 || n > 255 || memchr(line.p, '\0', n))
 		return none;
 	digits = ++p;
 	end = line.p + line.n;
 	for (; p < end && *p >= '0' && *p <= '9' && v <= UINT32_MAX; p++)
 		v = 10 * v + (uint64_t)(*p - '0');
-	if (p == digits || p == end || *p != ':' || v != number)
+	if (p == digits || p == end || *p != ':' || v > UINT32_MAX)
 		return none;
+	*number = (uint32_t)v;
 	return span_of(line.p, n);
 }
 
+/* A line is at its end: tell the owner, if it was asked for. */
 static int
-resolve(struct owners *o, enum owner_kind kind, uint32_t number, struct buf *b)
+take_line(struct answer *a)
 {
-	_cleanup_buf_ struct buf answer = BUF_INIT;
-	struct owner owner = {.kind = kind, .number = number};
+	struct owner_set *set = set_of(a->o, a->kind);
+	struct owner owner = {.kind = a->kind};
+	int err = 0;
+
+	owner.name = parse(span_of(a->line, a->n), &owner.number);
+	for (size_t i = 0; owner.name.n > 0 && i < set->asked; i++) {
+		if (set->ask[i] != owner.number)
+			continue;
+		set->ask[i] = set->ask[--set->asked];
+		err = wire_owner_encode(a->out, &owner);
+		break;
+	}
+	a->n = 0;
+	return err;
+}
+
+static int
+take_bytes(struct answer *a, const uint8_t *p, size_t n)
+{
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < n; i++) {
+		if (p[i] == '\n')
+			err = take_line(a);
+		else if (a->n < sizeof(a->line))
+			a->line[a->n++] = p[i];
+	}
+	return err;
+}
+
+/* To the end; -ETIMEDOUT. */
+static int
+take_answer(struct answer *a, int fd)
+{
+	const uint64_t end = clock_mono_ns() + ANSWER_NS;
+	uint8_t some[4096];
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		uint64_t now = clock_mono_ns();
+		ssize_t got;
+		int err;
+
+		if (now >= end)
+			return -ETIMEDOUT;
+		if (poll(&p, 1, (int)((end - now) / 1000000 + 1)) <= 0)
+			continue;
+		got = io_read_some(fd, some, sizeof(some));
+		if (got <= 0)
+			return got < 0 ? (int)got : take_line(a);
+		err = take_bytes(a, some, (size_t)got);
+		if (err < 0)
+			return err;
+	}
+}
+
+/* ---- asking ---- */
+
+/* getent TABLE NUMBER...: *ret is where it answers. */
+static int
+start(const char *table, const struct owner_set *set, struct child *child,
+	int *ret)
+{
+	_cleanup_close_ int from = -1, to = -1;
+	char name[] = "getent", tablev[8], key[OWNERS_ASK][16];
+	char *argv[OWNERS_ASK + 3] = {name, tablev};
+	struct child_opts opts = {
+		.argv = argv, .cwd = "/", .die_with_parent = true, .maps = 1};
+	int ends[2], err;
+
+	snprintf(tablev, sizeof(tablev), "%s", table);
+	for (size_t i = 0; i < set->asked; i++) {
+		snprintf(key[i], sizeof(key[i]), "%" PRIu32, set->ask[i]);
+		argv[2 + i] = key[i];
+	}
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	from = ends[0];
+	to = ends[1];
+	opts.map[0] = (struct child_map){.fd = to, .target = 1};
+	err = child_spawn(&opts, child);
+	if (err == 0)
+		*ret = take_fd(&from);
+	return err;
+}
+
+/* Ask for what has gathered. Only memory can fail. */
+static int
+ask(struct owners *o, enum owner_kind kind, struct buf *b)
+{
+	_cleanup_close_ int from = -1;
+	_cleanup_child_ struct child child = CHILD_NONE;
+	struct owner_set *set = set_of(o, kind);
+	struct answer a = {.o = o, .kind = kind, .out = b};
+	const uint64_t began = clock_mono_ns();
 	int err;
 
-	err = buf_reserve(&answer, ANSWER_MAX);
-	if (err < 0)
-		return err;
-	err = ask(kind == OWNER_USER ? "passwd" : "group", number, &answer);
+	if (set->asked == 0)
+		return 0;
+	err = start(
+		kind == OWNER_USER ? "passwd" : "group", set, &child, &from);
+	if (err == 0)
+		err = take_answer(&a, from);
+	set->asked = 0;
+	o->spent += clock_mono_ns() - began;
 	if (err == -ETIMEDOUT)
-		o->silent = ++o->timeouts >= TIMEOUTS_MAX;
+		o->timeouts++;
 	/* Not installed, or may not be run: nor will the next one. */
-	if (err == -ENOENT || err == -EACCES)
-		o->silent = true;
-	if (err < 0 || answer.n == 0)
-		return 0;
-	owner.name = parse(buf_span(&answer), number);
-	if (owner.name.n == 0)
-		return 0;
-	return wire_owner_encode(b, &owner);
+	o->silent = o->timeouts >= TIMEOUTS_MAX || o->spent > TIME_NS ||
+		    err == -ENOENT || err == -EACCES;
+	return err == -ENOMEM ? err : 0;
 }
 
 static int
 meet(struct owners *o, enum owner_kind kind, uint32_t number, struct buf *b)
 {
-	struct owner_set *set = &o->set[kind == OWNER_USER ? 0 : 1];
+	struct owner_set *set = set_of(o, kind);
 	int fresh;
 
 	if (o->silent)
 		return 0;
 	fresh = is_new(set, number);
-	return fresh > 0 ? resolve(o, kind, number, b) : fresh;
+	if (fresh <= 0)
+		return fresh;
+	set->ask[set->asked++] = number;
+	return set->asked == OWNERS_ASK ? ask(o, kind, b) : 0;
 }
 
 int
@@ -209,6 +274,14 @@ int
 owners_group(struct owners *o, uint32_t gid, struct buf *b)
 {
 	return meet(o, OWNER_GROUP, gid, b);
+}
+
+int
+owners_tell(struct owners *o, struct buf *b)
+{
+	int err = ask(o, OWNER_USER, b);
+
+	return err < 0 ? err : ask(o, OWNER_GROUP, b);
 }
 
 void

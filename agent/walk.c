@@ -436,7 +436,7 @@ encode_entries(struct walk *w, bool roots, uint16_t *ret_n)
 		l->name = name;
 	}
 	*ret_n = n;
-	return err;
+	return err < 0 ? err : owners_tell(&w->owners, &w->out->b);
 }
 
 static int

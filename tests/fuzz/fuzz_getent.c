@@ -14,6 +14,9 @@
 #include "util/child.h"
 #include "util/io.h"
 
+/* Bytes of a line. */
+#define LOOKED_AT 4096U
+
 static struct span answer;
 
 int __wrap_child_spawn(const struct child_opts *opts, struct child *ret);
@@ -25,7 +28,7 @@ __wrap_child_spawn(const struct child_opts *opts, struct child *ret)
 	return io_write_full(opts->map[0].fd, answer.p, answer.n);
 }
 
-/* NAME:...:NUMBER:... */
+/* NAME:...:NUMBER:... in what is looked at of a line. */
 static struct span
 name_in(struct span line, uint32_t number)
 {
@@ -40,13 +43,30 @@ name_in(struct span line, uint32_t number)
 	if (digits)
 		digits = memchr(
 			digits + 1, ':', line.n - (size_t)(digits + 1 - text));
-	if (!password || !digits || password == text || password > text + 255 ||
-		strcspn(text, "\n") < strcspn(text, ":"))
+	if (!password || !digits || password == text || password > text + 255)
 		return span_of(NULL, 0);
 	if (strspn(++digits, "0123456789") == 0 ||
 		strtoull(digits, &end, 10) != number || *end != ':')
 		return span_of(NULL, 0);
 	return span_of(line.p, (size_t)(password - text));
+}
+
+/* Of the first line that has one. */
+static struct span
+name_in_lines(struct span lines, uint32_t number)
+{
+	struct span name = {NULL, 0};
+
+	while (lines.n > 0 && name.n == 0) {
+		const uint8_t *end = memchr(lines.p, '\n', lines.n);
+		size_t n = end ? (size_t)(end - lines.p) : lines.n;
+
+		name = name_in(span_of(lines.p, n < LOOKED_AT ? n : LOOKED_AT),
+			number);
+		n += end ? 1 : 0;
+		lines = span_of(lines.p + n, lines.n - n);
+	}
+	return name;
 }
 
 int
@@ -61,15 +81,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span want;
 	int err;
 
-	/* The agent looks at no more. */
-	if (!rcur_ok(&r) || rcur_left(&r) > 4096)
+	/* What a pipe takes at once. */
+	if (!rcur_ok(&r) || rcur_left(&r) > 65536)
 		return 0;
 	answer = span_of(r.p, r.n);
 	err = group ? owners_group(&o, number, &out)
 		    : owners_user(&o, number, &out);
 	TRIP_MUST(err == 0);
+	TRIP_MUST(owners_tell(&o, &out) == 0);
 	owners_free(&o);
-	want = name_in(answer, number);
+	want = name_in_lines(answer, number);
 	TRIP_MUST((out.n > 0) == (want.n > 0));
 	if (out.n == 0)
 		return 0;

@@ -441,11 +441,41 @@ class Owners(Test):
         """No answer, a wrong one, nonsense, or no getent at all."""
         for script in (b"exit 2\n", b'echo "root:x:77:"\n', b"echo :x:$2:\n",
                        b"head -c 100000 /dev/zero\n", b"echo $2\n",
-                       b'printf "a\\nb:x:%s:" $2\n'):
+                       b'printf "a\\0b:x:%s:" $2\n',
+                       b"head -c 5000 /dev/zero | tr '\\0' a; echo :x:$2:\n"):
             self.assertEqual(self.getent(script).owners, {})
         self.write("tree/file")
         pull = self.pull(self.path("tree"), env={"PATH": self.path("none")})
         self.assertEqual(pull.owners, {})
+
+    @need_root
+    def test_many(self):
+        """Asked for some at a time, and answered in any order: with lines of
+        any length, numbers that nobody asked for, and two names of one."""
+        for number in range(1000, 1100):
+            path = self.write(f"tree/{number}")
+            os.chown(path, number, number)
+        pull = self.getent(
+            b'echo "$@" >>"%s"\n' % os.fsencode(self.path("asked"))
+            + b'table=$1; shift; echo nobody:x:77:\n'
+            + b'for n in $(printf "%s\\n" "$@" | sort -r); do\n'
+            + b'case $n in *7) continue;; esac\n'
+            + b'echo "$table$n:x:$n:$(printf %05000d 1)"\n'
+            + b'echo "other$n:x:$n:"; done; printf "last:x:$1:"\n')
+        def name(table, number):
+            return b"%s%d" % (table, number)
+        want = {(kind, number): name(table, number)
+                for kind, table in ((1, b"passwd"), (2, b"group"))
+                for number in range(1000, 1100) if number % 10 != 7}
+        got = {key: name for key, name in pull.owners.items()
+               if key[1] >= 1000 and name != b"last"}
+        self.assertEqual(got, want)
+        with open(self.path("asked")) as f:
+            asked = [line.split() for line in f]
+        numbers = sorted(int(n) for a in asked for n in a[1:]
+                         if int(n) >= 1000)
+        self.assertEqual(numbers, sorted(2 * list(range(1000, 1100))))
+        self.assertLess(len(asked), 20)
 
     def test_slow(self):
         begin = time.monotonic()
