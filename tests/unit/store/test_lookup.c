@@ -320,6 +320,8 @@ test_damaged_pack(void)
 	w = NULL;
 	lib_path(path, s.dir, LAYOUT_PACKS);
 	lib_remove_tree(path);
+	LIB_FAULT(FAULT_PACK_MISSING, writer_open(s.dir, NULL, &w, &f));
+	CHECK(mkdir(path, 0700) == 0);
 	CHECK(LIB_OK(writer_open(s.dir, NULL, &w, &f)));
 	CHECK_EQ(look(w, &p.chunks[0].id, NULL, 0, &at), LOOKUP_MISS);
 	free(p.chunks);
