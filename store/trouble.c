@@ -63,8 +63,8 @@ trouble_folder(struct fault *f, int err, const char *folder)
 	if (err == -ENOENT && code != FAULT_IO)
 		return fault_set(f, code, folder, "the folder is missing");
 	if (err == -ENOTDIR || err == -ELOOP)
-		return fault_set(f, code, folder,
-			"it is not a folder of the store");
+		return fault_set(
+			f, code, folder, "it is not a folder of the store");
 	return trouble_io(f, err, folder, "opening the folder");
 }
 
