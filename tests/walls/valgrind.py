@@ -326,29 +326,33 @@ def first_file(folder):
                for base, _, names in os.walk(folder) for name in names)
 
 
-def small_disk(bench):
-    """The store, on a disk without room."""
+def new_disk(bench, size):
     new = bench.names["NEW"]
     os.mkdir(new)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", new],
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", new],
                    check=True)
-    copy(bench.store.path, os.path.join(new, "store"))
-    bench.names["SMALL"] = os.path.join(new, "store")
+    return new
+
+
+def copied(bench, size):
+    bench.names["COPY"] = os.path.join(new_disk(bench, size), "store")
+    copy(bench.store.path, bench.names["COPY"])
+
+
+def small_disk(bench):
+    """The store, on a disk without room."""
+    copied(bench, "24m")
 
 
 def read_only(bench):
     """The store, on a disk that cannot be written."""
-    new = bench.names["NEW"]
-    os.mkdir(new)
-    for how in (["--bind", bench.store.path], ["-o", "remount,bind,ro"]):
-        subprocess.run(["mount", *how, new], check=True)
+    copied(bench, "200m")
+    subprocess.run(["mount", "-o", "remount,ro", bench.names["NEW"]],
+                   check=True)
 
 
 def small_target(bench):
-    new = bench.names["NEW"]
-    os.mkdir(new)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", new],
-                   check=True)
+    new_disk(bench, "1m")
 
 
 def no_cache(bench):
@@ -486,8 +490,8 @@ COMMANDS = [
     Command(PULL + "SRC", DONE, damage(LEAVES, longer)),
     Command(PULL + "SRC", "store-foreign", from_store("other", "keys/vault")),
     Command(PULL + "SRC", "store-newer", damage(CONF, later)),
-    Command(PULL + "--store SMALL SRC", "store-full", small_disk),
-    Command(PULL + "--store NEW SRC", "store-denied", read_only),
+    Command(PULL + "--store COPY SRC", "store-full", small_disk),
+    Command(PULL + "--store COPY SRC", "store-denied", read_only),
     # What only reads.
     Command("snapshots", "checkpoint-foreign", from_store(
         "other", "ledger/checkpoint")),
