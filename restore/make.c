@@ -478,6 +478,8 @@ make_link(const struct making *m, const struct links_at *first,
 	err = link_to(m, first);
 	if (err == -EEXIST)
 		return exists(f);
+	if (err == -ENOMEM)
+		return fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
 	if (err < 0) {
 		if (did->lost[RESTORE_LINK]++ == 0)
 			did->why[RESTORE_LINK] = err;
