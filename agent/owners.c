@@ -222,7 +222,7 @@ start(const char *table, const struct owner_set *set, struct child *child,
 	return err;
 }
 
-/* Ask for what has gathered. Only memory can fail. */
+/* Ask for what has gathered. Only memory for the frames can fail. */
 static int
 ask(struct owners *o, enum owner_kind kind, struct buf *b)
 {
@@ -231,13 +231,13 @@ ask(struct owners *o, enum owner_kind kind, struct buf *b)
 	struct owner_set *set = set_of(o, kind);
 	struct answer a = {.o = o, .kind = kind, .out = b};
 	const uint64_t began = clock_mono_ns();
-	int err;
+	int started, err = 0;
 
-	if (set->asked == 0)
+	if (o->silent || set->asked == 0)
 		return 0;
-	err = start(
+	started = start(
 		kind == OWNER_USER ? "passwd" : "group", set, &child, &from);
-	if (err == 0)
+	if (started == 0)
 		err = take_answer(&a, from);
 	set->asked = 0;
 	o->spent += clock_mono_ns() - began;
@@ -245,7 +245,7 @@ ask(struct owners *o, enum owner_kind kind, struct buf *b)
 		o->timeouts++;
 	/* Not installed, or may not be run: nor will the next one. */
 	o->silent = o->timeouts >= TIMEOUTS_MAX || o->spent > TIME_NS ||
-		    err == -ENOENT || err == -EACCES;
+		    started == -ENOENT || started == -EACCES;
 	return err == -ENOMEM ? err : 0;
 }
 
