@@ -7,10 +7,13 @@
  * Whoever gets LINKS_FIRST works on that file alone until links_done, and
  * waits for nothing meanwhile: so the others wait for a thread that runs.
  */
+#include "restore/links.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
-#include "restore/restore_internal.h"
+#include "util/le.h"
 #include "util/mem.h"
 
 #define BUCKETS_MIN 256U

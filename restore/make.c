@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "restore/links.h"
 #include "restore/restore_internal.h"
 #include "util/hook.h"
 #include "util/io.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "restore/links.h"
 #include "restore/restore_internal.h"
 #include "util/clock.h"
 #include "util/hook.h"

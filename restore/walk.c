@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "restore/restore_internal.h"
+#include "restore/ways.h"
 #include "util/io.h"
 #include "util/mem.h"
 

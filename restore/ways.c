@@ -6,8 +6,11 @@
  * whoever filled the source may have put a million links below thousands of
  * directories.
  */
+#include "restore/ways.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "restore/restore_internal.h"
@@ -21,7 +24,6 @@ struct way {
 	struct way *parent; /* NULL: the target; held */
 	unsigned int refs;
 	unsigned int kept; /* place in kept + 1; 0: no descriptor */
-	size_t name_len;
 	char name[];
 };
 
@@ -73,10 +75,10 @@ ways_free(struct ways *ways)
 
 /* ---- holding ---- */
 
-/* Called with the lock held. */
-static void
-drop(struct ways *ways, struct way *way)
+void
+ways_drop(struct ways *ways, struct way *way)
 {
+	pthread_mutex_lock(&ways->lock);
 	while (way && --way->refs == 0) {
 		struct way *parent = way->parent;
 
@@ -85,15 +87,6 @@ drop(struct ways *ways, struct way *way)
 		mem_free(way);
 		way = parent;
 	}
-}
-
-void
-ways_drop(struct ways *ways, struct way *way)
-{
-	if (!way)
-		return;
-	pthread_mutex_lock(&ways->lock);
-	drop(ways, way);
 	pthread_mutex_unlock(&ways->lock);
 }
 
@@ -124,7 +117,7 @@ make_chain(const struct dir *dir, struct way **ret, const struct dir **above)
 			}
 			return -ENOMEM;
 		}
-		*way = (struct way){.name_len = dir->name_len};
+		*way = (struct way){0};
 		memcpy(way->name, dir->name, dir->name_len);
 		way->name[dir->name_len] = '\0';
 		*at = way;
@@ -162,7 +155,7 @@ struct way *
 ways_hold_again(struct ways *ways, struct way *way)
 {
 	pthread_mutex_lock(&ways->lock);
-	(void)hold(way);
+	hold(way);
 	pthread_mutex_unlock(&ways->lock);
 	return way;
 }

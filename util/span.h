@@ -3,10 +3,9 @@
 #define UTIL_SPAN_H
 
 /*
- * Borrowed bytes, checked arithmetic, and the two cursors through which all
- * foreign bytes go. A cursor's failure is sticky: a decoder is a straight
- * list of reads with one check at the end, and what is read after the first
- * failure is zero.
+ * Borrowed bytes, and the two cursors through which all foreign bytes go. A
+ * cursor's failure is sticky: a decoder is a straight list of reads with one
+ * check at the end, and what is read after the first failure is zero.
  */
 
 #include <errno.h>
@@ -15,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "util/arith.h"
 #include "util/cleanup.h"
 #include "util/le.h"
 
@@ -42,63 +42,6 @@ static inline bool
 span_eq(struct span a, struct span b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-/*
- * Checked arithmetic: true and *ret set, or false and *ret unchanged. ret
- * may point at an operand's own variable.
- */
-must_check static inline bool
-add_ok(size_t a, size_t b, size_t *ret)
-{
-	size_t v;
-
-	if (__builtin_add_overflow(a, b, &v))
-		return false;
-	*ret = v;
-	return true;
-}
-
-must_check static inline bool
-mul_ok(size_t a, size_t b, size_t *ret)
-{
-	size_t v;
-
-	if (__builtin_mul_overflow(a, b, &v))
-		return false;
-	*ret = v;
-	return true;
-}
-
-must_check static inline bool
-add64_ok(uint64_t a, uint64_t b, uint64_t *ret)
-{
-	uint64_t v;
-
-	if (__builtin_add_overflow(a, b, &v))
-		return false;
-	*ret = v;
-	return true;
-}
-
-must_check static inline bool
-mul64_ok(uint64_t a, uint64_t b, uint64_t *ret)
-{
-	uint64_t v;
-
-	if (__builtin_mul_overflow(a, b, &v))
-		return false;
-	*ret = v;
-	return true;
-}
-
-/* The sum, or the largest number instead. */
-static inline uint64_t
-add64_max(uint64_t a, uint64_t b)
-{
-	uint64_t v;
-
-	return __builtin_add_overflow(a, b, &v) ? UINT64_MAX : v;
 }
 
 /* Read cursor. Borrows the span's bytes; lives on the stack. */

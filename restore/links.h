@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RESTORE_LINKS_H
+#define RESTORE_LINKS_H
+
+/* Inodes of several names: which is made, and which are links to it. For any
+ * number of threads. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "restore/ways.h"
+#include "util/limits.h"
+
+struct links;
+
+/* ways must live as long. */
+must_check int links_create(struct ways *ways, struct links **ret);
+void links_free(struct links *links);
+
+/* Where the first name of a group is. */
+struct links_at {
+	struct way *way; /* held */
+	char name[LIMIT_NAME + 1];
+};
+
+enum links_role {
+	LINKS_FIRST, /* make the inode, then call links_done */
+	LINKS_NEXT,  /* link to the first, which was handed out */
+	LINKS_FAILED /* the first could not be made */
+};
+
+/*
+ * Ask what to do for a member of a group, of this name. LINKS_FIRST once per
+ * group; all others wait until it is done. LINKS_NEXT sets *ret. -ENOMEM.
+ */
+must_check int links_ask(struct links *links, const uint8_t group[16],
+	uint32_t count, const char *name, struct links_at *ret);
+/* The first was made, or not, in this directory: its way is taken over. */
+void links_done(struct links *links, const uint8_t group[16], bool made,
+	struct way *way);
+
+#endif
