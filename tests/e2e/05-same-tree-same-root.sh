@@ -10,7 +10,11 @@
 
 new_store
 small_tree "$SCRATCH/src"
-head -c 3000000 /dev/urandom >"$SCRATCH/src/noise"
+{
+	head -c 1500000 /dev/urandom
+	printf o
+	head -c 1500000 /dev/urandom
+} >"$SCRATCH/src/noise"
 
 packs() {
 	expect_status 0 "$MUNIMENT" status --json

@@ -467,7 +467,7 @@ damage_is_left_out(void)
 
 	lib_unprotect(store);
 	shell("f=$(find store/packs -type f -size +8000k | head -1) && "
-	      "chmod u+w $f && printf X | "
+	      "chmod u+w $f && printf XXXXXXXX | "
 	      "dd of=$f bs=1 seek=5000000 conv=notrunc 2>/dev/null");
 	made_open(store, &again, &snap);
 	CHECK_EQ(restore(snap, "", "out2", false, &r, &t, &f), -ENODATA);

@@ -243,7 +243,7 @@ damage(const char *store)
 	lib_unprotect(store);
 	snprintf(command, sizeof(command),
 		"f=$(find %s/packs -type f -size +2000k | head -1); "
-		"chmod u+w \"$f\"; printf X | dd of=\"$f\" bs=1 "
+		"chmod u+w \"$f\"; printf XXXXXXXX | dd of=\"$f\" bs=1 "
 		"seek=1000000 conv=notrunc 2>/dev/null",
 		store);
 	CHECK_EQ(system(command), 0);
