@@ -10,6 +10,7 @@
 #include "agent/dirs.h"
 #include "agent/exclude.h"
 #include "agent/filedata.h"
+#include "agent/leases.h"
 #include "agent/meta.h"
 #include "agent/out.h"
 #include "agent/serve.h"
@@ -53,6 +54,7 @@ struct serve {
 	struct span *path;
 	struct excludes excludes;
 	struct dirs dirs;
+	struct leases leases;
 	struct walk *walk;
 	struct meta_attrs attrs;
 	/* Batches from oldest to next are open; done ones leave a NULL. */
@@ -350,7 +352,8 @@ open_file(struct serve *s, const struct entry *e, struct stat *ret_st)
 
 	if (dir < 0 && dir != AT_FDCWD)
 		return dir;
-	fd = dirs_openat(dir, e->name, O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = leases_openat(
+		&s->leases, dir, e->name, O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, ret_st) < 0)

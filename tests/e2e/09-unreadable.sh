@@ -94,6 +94,46 @@ equal problems "$(wc -l <"$OUT")" 0
 expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out2"
 diff -r "$SCRATCH/src" "$SCRATCH/out2"
 
+# A process that holds a lease, as a file server does for a client.
+cat >"$SCRATCH/hold.py" <<'END'
+import fcntl, os, signal, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+def asked(*_):
+    if sys.argv[2] == "gives-way":
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+signal.signal(signal.SIGIO, asked)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+while True:
+    signal.pause()
+END
+holds() {
+	/usr/bin/python3 "$SCRATCH/hold.py" "$1" "$2" >"$SCRATCH/held" &
+	holder=$!
+	at_exit "stop_process $holder"
+	wait_for "grep -q held $(quote "$SCRATCH/held")"
+}
+
+say a lease on a file: its holder is asked to give way, and given time
+echo leased >>"$SCRATCH/src/open/notice"
+holds "$SCRATCH/src/open/notice" gives-way
+pull files1 "$SCRATCH/src"
+equal complete "$(field complete)" true
+stop_process "$holder"
+
+say one that does not is told, and keeps no other file from being read
+echo again >>"$SCRATCH/src/open/notice"
+echo other >"$SCRATCH/src/open/other"
+holds "$SCRATCH/src/open/notice" stays
+expect_status 3 "$MUNIMENT" pull --json --source files1 "$SCRATCH/src"
+equal problems "$(field problems)" 1
+expect_status 0 "$MUNIMENT" ls --problems files1@latest
+expect_stdout '^open/notice: it could not be opened: Resource temporarily unavailable$'
+stop_process "$holder"
+pull files1 "$SCRATCH/src"
+expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out7"
+diff -r "$SCRATCH/src" "$SCRATCH/out7"
+
 say what may be listed and not examined: the directory above it is not whole
 mkdir -p "$SCRATCH/files/list-only" "$SCRATCH/files/open"
 echo wages >"$SCRATCH/files/list-only/payroll.db"
