@@ -30,8 +30,9 @@ struct link {
 	enum state state;
 	uint32_t left;	/* names still to come */
 	uint32_t users; /* threads that wait or copy */
+	struct links_inode inode;
 	struct way *way;
-	char name[]; /* of the first */
+	char *name; /* of the first */
 };
 
 struct links {
@@ -63,6 +64,14 @@ links_create(struct ways *ways, struct links **ret)
 	return 0;
 }
 
+static void
+free_link(struct links *l, struct link *k)
+{
+	ways_drop(l->ways, k->way);
+	mem_free(k->name);
+	mem_free(k);
+}
+
 void
 links_free(struct links *l)
 {
@@ -73,8 +82,7 @@ links_free(struct links *l)
 			struct link *k = l->bucket[i];
 
 			l->bucket[i] = k->next;
-			ways_drop(l->ways, k->way);
-			mem_free(k);
+			free_link(l, k);
 		}
 	}
 	mem_free(l->bucket);
@@ -123,16 +131,20 @@ grow(struct links *l)
 static int
 add(struct links *l, const uint8_t group[16], uint32_t count, const char *name)
 {
-	struct link *k = mem_zalloc(sizeof(*k) + strlen(name) + 1);
+	struct link *k = mem_zalloc(sizeof(*k));
 	struct link **at;
 
 	if (!k)
 		return -ENOMEM;
+	k->name = mem_strdup(name);
+	if (!k->name) {
+		mem_free(k);
+		return -ENOMEM;
+	}
 	if (l->n >= l->buckets)
 		grow(l);
 	at = place_of(l, group);
 	memcpy(k->group, group, 16);
-	memcpy(k->name, name, strlen(name));
 	k->state = MAKING;
 	k->left = count > 0 ? count - 1 : 0;
 	k->next = *at;
@@ -149,8 +161,7 @@ drop_if_done(struct links *l, struct link *k)
 		return;
 	*place_of(l, k->group) = k->next;
 	l->n--;
-	ways_drop(l->ways, k->way);
-	mem_free(k);
+	free_link(l, k);
 }
 
 static int
@@ -166,6 +177,7 @@ join(struct links *l, struct link *k, struct links_at *ret)
 	result = k->state == MADE ? LINKS_NEXT : LINKS_FAILED;
 	if (result == LINKS_NEXT) {
 		ret->way = ways_hold_again(l->ways, k->way);
+		ret->inode = k->inode;
 		memcpy(ret->name, k->name, strlen(k->name) + 1);
 	}
 	k->users--;
@@ -188,7 +200,8 @@ links_ask(struct links *l, const uint8_t group[16], uint32_t count,
 }
 
 void
-links_done(struct links *l, const uint8_t group[16], bool made, struct way *way)
+links_done(struct links *l, const uint8_t group[16],
+	const struct links_inode *made, struct way *way)
 {
 	struct link *k;
 
@@ -196,9 +209,34 @@ links_done(struct links *l, const uint8_t group[16], bool made, struct way *way)
 	k = *place_of(l, group);
 	if (k) {
 		k->state = made ? MADE : LOST;
+		if (made)
+			k->inode = *made;
 		k->way = way;
 		pthread_cond_broadcast(&l->done);
 		drop_if_done(l, k);
 	}
 	pthread_mutex_unlock(&l->lock);
+}
+
+void
+links_move(struct links *l, const uint8_t group[16], const struct links_at *to)
+{
+	char *name = mem_strdup(to->name);
+	struct way *way = to->way;
+	struct link *k;
+
+	pthread_mutex_lock(&l->lock);
+	k = *place_of(l, group);
+	/* Without memory the next one tries the old one in vain. */
+	if (k && name) {
+		way = k->way;
+		k->way = to->way;
+		k->inode = to->inode;
+		mem_free(k->name);
+		k->name = name;
+		name = NULL;
+	}
+	pthread_mutex_unlock(&l->lock);
+	mem_free(name);
+	ways_drop(l->ways, way);
 }

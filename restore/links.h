@@ -5,8 +5,8 @@
 /* Inodes of several names: which is made, and which are links to it. For any
  * number of threads. */
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "restore/ways.h"
 #include "util/limits.h"
@@ -17,9 +17,17 @@ struct links;
 must_check int links_create(struct ways *ways, struct links **ret);
 void links_free(struct links *links);
 
+/* What a name must lead to, be it that its directory is somebody else's by now.
+ */
+struct links_inode {
+	dev_t dev;
+	ino_t ino;
+};
+
 /* Where the first name of a group is. */
 struct links_at {
 	struct way *way; /* held */
+	struct links_inode inode;
 	char name[LIMIT_NAME + 1];
 };
 
@@ -35,8 +43,12 @@ enum links_role {
  */
 must_check int links_ask(struct links *links, const uint8_t group[16],
 	uint32_t count, const char *name, struct links_at *ret);
-/* The first was made, or not, in this directory: its way is taken over. */
-void links_done(struct links *links, const uint8_t group[16], bool made,
-	struct way *way);
+/* The first was made, or not (NULL), in this directory: its way is taken over. */
+void links_done(struct links *links, const uint8_t group[16],
+	const struct links_inode *made, struct way *way);
+/* No more names can be given to the first: those that come are to be links to
+ * this one. Its way is taken over. */
+void links_move(struct links *links, const uint8_t group[16],
+	const struct links_at *to);
 
 #endif

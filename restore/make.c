@@ -35,7 +35,8 @@ struct making {
 	struct dir *dir;
 	const struct item *item;
 	bool replaces;
-	char temp[TEMP_NAME]; /* that name, when it replaces */
+	char temp[TEMP_NAME];	  /* that name, when it replaces */
+	struct links_inode *made; /* where to say what was made, or NULL */
 };
 
 static int
@@ -332,6 +333,20 @@ fill_file(struct run *run, int fd, const struct item *item, uint64_t *bytes,
 	return err;
 }
 
+/* By the descriptor where there is one: its directory may be a user's. */
+static void
+note_inode(const struct making *m, int fd)
+{
+	struct stat st;
+	int err;
+
+	err = fd >= 0 ? fstat(fd, &st)
+		      : fstatat(m->dir->fd, made_name(m), &st,
+				AT_SYMLINK_NOFOLLOW);
+	if (err == 0)
+		*m->made = (struct links_inode){st.st_dev, st.st_ino};
+}
+
 static void
 finish_meta(const struct making *m, int fd, struct restore_report *did)
 {
@@ -347,6 +362,8 @@ finish_meta(const struct making *m, int fd, struct restore_report *did)
 	};
 
 	meta_apply(m->run, &at, &m->item->place, did);
+	if (m->made)
+		note_inode(m, fd);
 }
 
 static void
@@ -454,10 +471,15 @@ make_inode(const struct making *m, struct restore_report *did, struct fault *f)
 
 /* ---- hard links ---- */
 
+/*
+ * -ESTALE when it is no name of the inode that was made: the directory of the
+ * first may be a user's by now, who puts there what he likes.
+ */
 static int
 link_to(const struct making *m, const struct links_at *first)
 {
 	_cleanup_close_ int fd = ways_open(m->run->ways, first->way);
+	struct stat st;
 	int err;
 
 	if (fd < 0)
@@ -466,13 +488,53 @@ link_to(const struct making *m, const struct links_at *first)
 	if (err == 0 &&
 		linkat(fd, first->name, m->dir->fd, made_name(m), 0) != 0)
 		err = -errno;
+	if (err < 0)
+		return err;
+	if (fstatat(m->dir->fd, made_name(m), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_dev == first->inode.dev && st.st_ino == first->inode.ino)
+		return 0;
+	making_drop(m);
+	return -ESTALE;
+}
+
+/* An inode that others are to be linked to; at->way is the caller's to drop,
+ * be it made or not. */
+static int
+make_for_links(const struct making *m, struct links_at *at,
+	struct restore_report *did, struct fault *f)
+{
+	struct making first = *m;
+
+	*at = (struct links_at){.way = NULL};
+	memcpy(at->name, m->item->name, m->item->name_len);
+	first.made = &at->inode;
+	/* Before it is made: nobody finding it the others would be copies. */
+	if (ways_hold(m->run->ways, m->dir, &at->way) != 0)
+		return fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
+	return make_inode(&first, did, f);
+}
+
+/* The first takes no more names, or it is there no more: those that come are
+ * to be links to this one. */
+static int
+make_another(const struct making *m, const uint8_t group[16],
+	struct restore_report *did, struct fault *f)
+{
+	struct links_at at;
+	int err = make_for_links(m, &at, did, f);
+
+	if (err < 0)
+		ways_drop(m->run->ways, at.way);
+	else
+		links_move(m->run->links, group, &at);
 	return err;
 }
 
 /* Another name of an inode that was made. */
 static int
-make_link(const struct making *m, const struct links_at *first,
-	struct restore_report *did, struct fault *f)
+make_link(const struct making *m, const uint8_t group[16],
+	const struct links_at *first, struct restore_report *did,
+	struct fault *f)
 {
 	int err;
 
@@ -484,7 +546,7 @@ make_link(const struct making *m, const struct links_at *first,
 	if (err < 0) {
 		if (did->lost[RESTORE_LINK]++ == 0)
 			did->why[RESTORE_LINK] = err;
-		return make_inode(m, did, f);
+		return make_another(m, group, did, f);
 	}
 	err = making_end(m, f);
 	/* Of two names of one inode rename(2) leaves both: where case does
@@ -500,15 +562,10 @@ static int
 make_first(const struct making *m, const uint8_t group[16],
 	struct restore_report *did, struct fault *f)
 {
-	struct way *way = NULL;
-	int err;
+	struct links_at at;
+	int err = make_for_links(m, &at, did, f);
 
-	/* Before it is made: nobody finding it the others would be copies. */
-	if (ways_hold(m->run->ways, m->dir, &way) != 0)
-		err = fault_set(f, FAULT_NO_MEMORY, NULL, NULL);
-	else
-		err = make_inode(m, did, f);
-	links_done(m->run->links, group, err >= 0, way);
+	links_done(m->run->links, group, err < 0 ? NULL : &at.inode, at.way);
 	return err;
 }
 
@@ -526,7 +583,7 @@ make_member(const struct making *m, struct restore_report *did, struct fault *f)
 	case LINKS_FIRST:
 		return make_first(m, group, did, f);
 	case LINKS_NEXT:
-		err = make_link(m, &first, did, f);
+		err = make_link(m, group, &first, did, f);
 		ways_drop(m->run->ways, first.way);
 		return err;
 	case LINKS_FAILED:

@@ -229,9 +229,11 @@ check_empty(int fd, const char *target, struct fault *f)
 
 /* The target directory, made if need be. */
 static int
-open_target(const struct restore_opts *opts, bool tree, struct fault *f)
+open_target(const struct restore_opts *opts, const struct place *top,
+	struct fault *f)
 {
 	_cleanup_close_ int fd = -1;
+	bool tree = place_is_dir(top);
 	int err;
 
 	err = io_mkdirat(AT_FDCWD, opts->target, tree ? 0700 : 0777);
@@ -249,6 +251,10 @@ open_target(const struct restore_opts *opts, bool tree, struct fault *f)
 		err = check_empty(fd, opts->target, f);
 		if (err < 0)
 			return err;
+		/* Nobody may look before the end, as into a new one; then it
+		 * gets its mode, unless there is none. */
+		if (top->path != PLACE_ABOVE)
+			(void)fchmod(fd, 0700);
 	}
 	/* A new one has inherited from a directory that is not ours. */
 	if (tree)
@@ -434,7 +440,7 @@ restore_run(const struct restore_opts *opts, struct restore_report *report,
 	if (err < 0)
 		return err;
 	item_name(opts, item, name);
-	fd = open_target(opts, place_is_dir(&item->place), f);
+	fd = open_target(opts, &item->place, f);
 	if (fd < 0)
 		return fd;
 	err = check_name(opts, item, fd, f);

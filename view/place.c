@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "format/field.h"
+#include "keys/digest.h"
 #include "view/place_internal.h"
 
 int
@@ -303,12 +304,31 @@ place_link(struct view_snap *s, const struct place *p, struct view_object *o,
 void
 place_link_group(const struct place *p, uint8_t group[16])
 {
-	memcpy(group, p->entry.link_group, 16);
-	group[0] ^= (uint8_t)p->entry.kind;
-	if (p->entry.content == 0)
-		return;
-	for (size_t i = 0; i < 16; i++)
-		group[i] ^= p->content.id.b[i];
+	const struct dirent_rec *e = &p->entry;
+	uint8_t numbers[42];
+	const struct ref *content = e->content != 0 ? &p->content : NULL;
+	const struct ref *attrs = e->flags & DIRENT_ATTRS ? &p->attrs : NULL;
+	struct wcur w = wcur_init(numbers, sizeof(numbers));
+	struct span parts[4] = {span_of(e->link_group, sizeof(e->link_group))};
+
+	wcur_u8(&w, (uint8_t)e->kind);
+	wcur_u8(&w, e->content);
+	wcur_u16(&w,
+		(uint16_t)(e->flags & (DIRENT_ATTRS | DIRENT_ATTRS_UNREAD)));
+	wcur_u16(&w, e->mode);
+	wcur_u32(&w, e->user);
+	wcur_u32(&w, e->group);
+	wcur_i64(&w, e->mtime.s);
+	wcur_u32(&w, e->mtime.ns);
+	wcur_u64(&w, e->size);
+	wcur_u32(&w, e->major);
+	wcur_u32(&w, e->minor);
+	parts[1] = span_of(numbers, w.at);
+	if (content)
+		parts[2] = span_of(content->id.b, sizeof(content->id.b));
+	if (attrs)
+		parts[3] = span_of(attrs->id.b, sizeof(attrs->id.b));
+	digest_blake2b(group, 16, parts, array_len(parts));
 }
 
 int

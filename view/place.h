@@ -156,8 +156,9 @@ mode_t place_type(enum file_kind kind);
 
 /*
  * What the names of one inode have in common: the source's word for it, as
- * far as kind and content bear it out. A source that tells one inode for
- * different files makes no link here. For entries with DIRENT_LINK_GROUP.
+ * far as all that an inode has, its time of change left out, bears it out
+ * (docs/format.md 7.2). Of two files that had one inode number, one after the
+ * other, none is lost so. For entries with DIRENT_LINK_GROUP.
  */
 void place_link_group(const struct place *p, uint8_t group[16]);
 

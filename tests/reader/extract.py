@@ -5,10 +5,22 @@ import os
 import stat
 
 from listing import escape, nanoseconds
+from pack import REFERENCE
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NODES = {"FIFO": stat.S_IFIFO, "socket": stat.S_IFSOCK,
          "character device": stat.S_IFCHR, "block device": stat.S_IFBLK}
+
+
+# Section 7.2: what the names of one inode have in common.
+ALIKE = ("link group", "mode", "owner", "group", "size", "modification time",
+         "major number", "minor number")
+
+
+def inode(entry, slots):
+    return (entry.kind, entry.flag("lacks attributes"),
+            *(entry[label] for label in ALIKE),
+            *(REFERENCE.read(slot, "slot")["id"] for slot in slots))
 
 
 class Extraction:
@@ -64,7 +76,7 @@ class Extraction:
             name, folder = b"root", self.top
         else:
             folder = self.open[-1][1]
-        group = entry["link group"]
+        group = entry["link group"] and inode(entry, slots)
         if group in self.first:
             self._link(self.first[group], name, folder)
             return

@@ -791,6 +791,143 @@ two_names_of_one(void)
 	view_snap_close(snap);
 }
 
+/* ---- names that are not of one inode any more ---- */
+
+/* Of one number, but the files differ: none comes back as another. */
+static void
+one_number_for_two(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[9];
+	struct restore_report r;
+	struct view_snap *snap;
+	struct stat st;
+	struct fault f;
+	struct told t;
+	char name[8];
+
+	for (unsigned int i = 0; i < array_len(v); i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		v[i] = linked(made_file(m, name, "deed", 4), 7, 2);
+	}
+	v[2].e.mode = 0640;
+	v[3].e.user = 12;
+	v[4].e.group = 12;
+	v[5].e.mtime.s++;
+	v[6].e.mtime.ns++;
+	/* Holes of other lengths, without content both. */
+	for (unsigned int i = 7; i < 9; i++) {
+		v[i].e.content = 0;
+		v[i].e.size = i;
+	}
+	made_directory(m, &root, v, array_len(v), 8, 2);
+	finish(m, &root, &s, &snap);
+	CHECK_EQ(restore(snap, "", "out", false, &r, &t, &f), 0);
+	CHECK_EQ(r.files, 8);
+	CHECK_EQ(r.hard_links, 1);
+	CHECK(get_stat("out/0", &st) && st.st_nlink == 2);
+	CHECK(get_stat("out/2", &st) && (st.st_mode & 07777) == 0640);
+	CHECK(get_stat("out/5", &st) && st.st_mtime == v[5].e.mtime.s);
+	CHECK(get_stat("out/7", &st) && st.st_size == 7);
+	CHECK(get_stat("out/8", &st) && st.st_size == 8);
+	view_snap_close(snap);
+}
+
+/* What happens to the first name, before the n-th link. */
+struct first_name {
+	atomic_uint links;
+	unsigned int n;
+	int err; /* what the link fails with */
+	const char *script;
+	unsigned int mode; /* of the target at that time */
+};
+
+static int
+at_link(void *ctx, enum hook_op op, size_t *len)
+{
+	struct first_name *first = ctx;
+	struct stat st;
+
+	(void)len;
+	if (op != HOOK_LINK || atomic_fetch_add(&first->links, 1) != first->n)
+		return 0;
+	if (get_stat("out", &st))
+		first->mode = st.st_mode & 07777;
+	if (first->script)
+		shell(first->script);
+	return first->err;
+}
+
+static void
+restore_links(struct first_name *first, struct restore_report *r)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[5];
+	struct view_snap *snap;
+	struct fault f;
+	struct told t;
+	char name[8];
+	int err;
+
+	for (unsigned int i = 0; i < array_len(v); i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		v[i] = linked(made_file(m, name, "deed", 4), 7, 5);
+	}
+	root.e.mode = 0750;
+	made_directory(m, &root, v, array_len(v), 8, 2);
+	finish(m, &root, &s, &snap);
+	shell("mkdir -m 755 out");
+	hook_set(at_link, first);
+	err = restore(snap, "", "out", false, r, &t, &f);
+	hook_set(NULL, NULL);
+	/* What is lost of links counts where it need not be lost. */
+	CHECK_EQ(err, geteuid() == 0 ? -ENODATA : 0);
+	CHECK_EQ(r->lost[RESTORE_LINK], 1);
+	for (unsigned int i = 1; i < array_len(v); i++) {
+		snprintf(name, sizeof(name), "out/%u", i);
+		CHECK(has_text(name, "deed"));
+	}
+	view_snap_close(snap);
+}
+
+/* A user whose directory is restored already puts another file there. */
+static void
+exchanged_first(void)
+{
+	struct first_name first = {
+		.n = 1, .script = "mv out/0 out/was && printf evil >out/0"};
+	struct restore_report r;
+	struct stat st;
+
+	restore_links(&first, &r);
+	CHECK_EQ(r.files, 2);
+	CHECK_EQ(r.hard_links, 3);
+	CHECK(get_stat("out/was", &st) && st.st_nlink == 2);
+	CHECK(get_stat("out/2", &st) && st.st_nlink == 3);
+	CHECK(get_stat("out/4", &st) && st.st_nlink == 3);
+	/* Nobody looked in before it had the mode of the snapshot. */
+	CHECK_EQ(first.mode, 0700);
+	CHECK(get_stat("out", &st) && (st.st_mode & 07777) == 0750);
+}
+
+/* As many names as an inode of the target takes: the next ones share one. */
+static void
+full_first(void)
+{
+	struct first_name first = {.n = 1, .err = -EMLINK};
+	struct restore_report r;
+	struct stat st;
+
+	restore_links(&first, &r);
+	CHECK_EQ(r.files, 2);
+	CHECK_EQ(r.hard_links, 3);
+	CHECK_EQ(r.why[RESTORE_LINK], -EMLINK);
+	CHECK(get_stat("out/1", &st) && st.st_nlink == 2);
+	CHECK(get_stat("out/4", &st) && st.st_nlink == 3);
+}
+
 /* ---- a directory that is moved away ---- */
 
 #define CHAIN 100U
@@ -1209,6 +1346,7 @@ not_into_the_store(void)
 CHECK_MAIN(TEST(kinds_and_links), TEST(stays_inside), TEST(takes_the_place),
 	TEST(keeps_what_is_there), TEST(keeps_a_directory),
 	TEST(keeps_beside_a_part), TEST(two_names_of_one),
+	TEST(one_number_for_two), TEST(exchanged_first), TEST(full_first),
 	TEST(moved_is_noticed), TEST(deep_tree), TEST(damage_is_left_out),
 	TEST(many_links), TEST(cut_is_told), TEST(set_id_goes_with_its_owner),
 	TEST(mask_is_no_right), TEST(nothing_is_inherited),
