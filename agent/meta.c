@@ -86,17 +86,35 @@ fill(struct listing *l, const struct statx *stx)
 	l->minor = stx->stx_rdev_minor;
 }
 
-/*
- * As fresh as stat(2) would tell: AT_STATX_DONT_SYNC saves a question to a
- * file server and would miss a change for that.
- */
+static bool
+is_mount(const struct statx *stx)
+{
+	return (stx->stx_attributes & stx->stx_attributes_mask &
+		       (STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT)) != 0;
+}
+
+bool
+meta_is_mount(int at, const char *name)
+{
+	const int flags =
+		AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC;
+	struct statx stx;
+
+	return statx(at, name, flags, 0, &stx) == 0 && is_mount(&stx);
+}
+
 int
-meta_stat(int at, const char *name, bool follow, struct listing *ret,
+meta_stat(int at, const char *name, enum meta_how how, struct listing *ret,
 	bool *ret_mount)
 {
-	int flags = AT_NO_AUTOMOUNT | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
+	int flags = AT_NO_AUTOMOUNT;
 	struct statx stx;
 	int err;
+
+	if (how != META_FOLLOW)
+		flags |= AT_SYMLINK_NOFOLLOW;
+	if (how == META_CACHED)
+		flags |= AT_STATX_DONT_SYNC;
 
 	err = hook_check(HOOK_STAT);
 	if (err < 0)
@@ -107,14 +125,12 @@ meta_stat(int at, const char *name, bool follow, struct listing *ret,
 	if (kind_of(stx.stx_mode) == 0)
 		return -EOPNOTSUPP;
 	fill(ret, &stx);
-	*ret_mount =
-		(stx.stx_attributes & stx.stx_attributes_mask &
-			(STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT)) != 0;
+	*ret_mount = is_mount(&stx);
 	return 0;
 }
 
 bool
-meta_is_cachedir(int at, const char *name)
+meta_is_cachedir(int at, const char *name, uint32_t owner)
 {
 	char path[NAME_MAX + sizeof(TAG_NAME)], head[sizeof(tag) - 1];
 	_cleanup_close_ int fd = -1;
@@ -127,7 +143,7 @@ meta_is_cachedir(int at, const char *name)
 	memcpy(path + n, TAG_NAME, sizeof(TAG_NAME));
 	/* Looked at first, so that no device is ever opened. */
 	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		!S_ISREG(st.st_mode))
+		!S_ISREG(st.st_mode) || (st.st_uid != owner && st.st_uid != 0))
 		return false;
 	fd = dirs_openat(at, path, O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || io_pread_full(fd, head, sizeof(head), 0) < 0)

@@ -14,19 +14,29 @@
 #include "util/buf.h"
 #include "util/cleanup.h"
 
-/*
- * Examine name in the directory at, a last symbolic link only if follow;
- * fills in all of *ret but name and flags. *ret_mount: something is mounted
- * there or will be when it is entered.
- */
-must_check int meta_stat(int at, const char *name, bool follow,
-	struct listing *ret, bool *ret_mount);
+enum meta_how {
+	META_FRESH,  /* as stat(2) tells: a file server is asked */
+	META_FOLLOW, /* that, of what a last symbolic link leads to */
+	META_CACHED  /* what the kernel knows: nobody is waited for */
+};
 
 /*
- * True when the directory name in at holds a CACHEDIR.TAG with its
- * signature.
+ * Examine name in the directory at; fills in all of *ret but name and flags.
+ * *ret_mount: something is mounted there or will be when it is entered.
  */
-bool meta_is_cachedir(int at, const char *name);
+must_check int meta_stat(int at, const char *name, enum meta_how how,
+	struct listing *ret, bool *ret_mount);
+
+/* The same as *ret_mount, without a wait for who answers there; false when it
+ * cannot be told. */
+bool meta_is_mount(int at, const char *name);
+
+/*
+ * True when the directory name in at, of this owner, holds a CACHEDIR.TAG with
+ * its signature. The owner's or root's: what somebody else puts into a shared
+ * folder must not hide it.
+ */
+bool meta_is_cachedir(int at, const char *name, uint32_t owner);
 
 /* Room for reading extended attributes; all zero to begin with. */
 struct meta_attrs {

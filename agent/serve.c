@@ -325,13 +325,17 @@ struct entry {
 	struct batch *batch;
 };
 
-/* AT_FDCWD for a root: its name is absolute. */
+/* AT_FDCWD for a root: its name is absolute. -ENOENT is of the entry alone,
+ * which counts as removed then: a directory that was moved still has it. */
 static int
 entry_dir(struct serve *s, const struct entry *e)
 {
+	int fd;
+
 	if (!e->batch->dir)
 		return AT_FDCWD;
-	return dirs_open(&s->dirs, e->batch->dir);
+	fd = dirs_open(&s->dirs, e->batch->dir);
+	return fd == -ENOENT ? -ESTALE : fd;
 }
 
 static int
@@ -392,6 +396,8 @@ read_attrs(struct serve *s, const struct entry *e, int fd,
 
 	if (fd < 0 && e->batch->dir)
 		wrong = -dirs_enter(&s->dirs, e->batch->dir);
+	if (wrong == ENOENT)
+		wrong = ESTALE;
 	if (wrong == 0)
 		err = meta_attrs_read(
 			&s->attrs, fd, e->name, reason, problem_err);
@@ -433,13 +439,16 @@ send_link(struct serve *s, const struct entry *e)
 	char target[LIMIT_LINK_TARGET + 1];
 	struct wire_link link = {.at = e->at};
 	ssize_t n = -1;
-	int dir = entry_dir(s, e), err;
+	int dir = entry_dir(s, e), wrong, err;
 
 	if (dir < 0 && dir != AT_FDCWD)
 		return problem(s, e, PROBLEM_LINK, -dir);
 	n = readlinkat(dir, e->name, target, sizeof(target));
 	if (n < 0)
 		return problem(s, e, PROBLEM_LINK, errno);
+	wrong = check_entry(s, e);
+	if (wrong != 0)
+		return problem(s, e, PROBLEM_LINK, wrong);
 	if (n == 0 || n > LIMIT_LINK_TARGET || memchr(target, '\0', (size_t)n))
 		return problem(s, e, PROBLEM_LINK, ENAMETOOLONG);
 	err = out_charge(&s->out, 8 + (size_t)n);

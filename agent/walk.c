@@ -339,7 +339,7 @@ judge_dir(struct walk *w, const struct level *lv, struct draft *d, int fd,
 		d->err = ENAMETOOLONG;
 		d->reason = PROBLEM_DIRECTORY;
 	} else if ((w->opts.options & WIRE_SKIP_CACHEDIRS) &&
-		   meta_is_cachedir(fd, d->name)) {
+		   meta_is_cachedir(fd, d->name, d->l.user)) {
 		d->l.flags = WIRE_ENTRY_CACHEDIR;
 	} else {
 		d->l.flags = WIRE_ENTRY_FOLLOWS;
@@ -365,13 +365,28 @@ not_examined(struct draft *d, int err)
 	d->reason = PROBLEM_NOT_EXAMINED;
 }
 
+/*
+ * A directory that will not be entered is not waited for: it may be a mount
+ * whose server does not answer, and then no pull would ever end.
+ */
+static enum meta_how
+how_to_ask(const struct walk *w, const struct draft *d, int fd)
+{
+	bool may_be_dir = d->type == DT_DIR || d->type == DT_UNKNOWN;
+
+	if (!may_be_dir || (w->opts.options & WIRE_CROSS_DEVICES) != 0 ||
+		!meta_is_mount(fd, d->name))
+		return META_FRESH;
+	return META_CACHED;
+}
+
 static void
 examine(struct walk *w, const struct level *lv, struct draft *d, int fd)
 {
 	bool mount, is_dir;
 	int err;
 
-	err = meta_stat(fd, d->name, false, &d->l, &mount);
+	err = meta_stat(fd, d->name, how_to_ask(w, d, fd), &d->l, &mount);
 	if (err == -ENOENT) {
 		d->gone = true;
 		return;
@@ -604,14 +619,14 @@ reach_root(struct walk *w, struct draft *d, struct span path)
 	if (err < 0)
 		return err;
 	d->name = (const char *)w->root_text.p + at;
-	err = meta_stat(AT_FDCWD, d->name, true, &d->l, &mount);
+	err = meta_stat(AT_FDCWD, d->name, META_FOLLOW, &d->l, &mount);
 	if (err == 0)
 		d->l.flags = WIRE_ENTRY_FOLLOWS;
 	/* No directory there, nor one behind a link. Any other failure leaves
 	 * open what it is: it must not pass for a folder that is not entered. */
 	if (err == -ENOTDIR || err == -ENOENT || err == -ELOOP) {
 		w->root_text.p[at + path.n] = '\0';
-		err = meta_stat(AT_FDCWD, d->name, false, &d->l, &mount);
+		err = meta_stat(AT_FDCWD, d->name, META_FRESH, &d->l, &mount);
 		if (err == 0 && d->l.kind == FILE_DIRECTORY)
 			err = -ESTALE;
 	}

@@ -100,13 +100,13 @@ tell_problem(void *ctx, const struct problem *p)
 
 	if (!l->q->json) {
 		out_name(stdout, p->name.n > 0 ? p->name : span_str("."));
-		printf(": %s", reason_text(p->reason));
+		printf(": %s", reason_text(p->reason, p->err));
 		printf(p->err != 0 ? ": %s\n" : "\n", strerror((int)p->err));
 		return 0;
 	}
 	j = json_new();
 	json_name(&j, "name", p->name);
-	json_text(&j, "reason", reason_text(p->reason));
+	json_text(&j, "reason", reason_text(p->reason, p->err));
 	json_number(&j, "errno", p->err);
 	return json_print(&j, l->f);
 }

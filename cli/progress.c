@@ -58,7 +58,7 @@ progress_problem(void *ctx, struct span path, uint32_t reason, uint32_t err)
 		return;
 	clear_line(p);
 	out_name(stderr, path.n > 0 ? path : span_str("."));
-	fprintf(stderr, ": %s", reason_text(reason));
+	fprintf(stderr, ": %s", reason_text(reason, err));
 	if (err > 0)
 		fprintf(stderr, ": %s", strerror((int)err));
 	fputc('\n', stderr);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/reason.h"
 
+#include <errno.h>
+
 #include "format/types.h"
 #include "util/cleanup.h"
 
 const char *
-reason_text(uint32_t reason)
+reason_text(uint32_t reason, uint32_t err)
 {
 	static const char *const text[] = {
 		[PROBLEM_NOT_OPENED] = "it could not be opened",
@@ -18,6 +20,8 @@ reason_text(uint32_t reason)
 		[PROBLEM_ATTRS_LIMIT] = "its attributes are too large",
 	};
 
+	if (reason == PROBLEM_CHANGED && err == ENOENT)
+		return "it was removed before it could be read";
 	if (reason >= array_len(text) || !text[reason])
 		return "it could not be stored";
 	return text[reason];

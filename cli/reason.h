@@ -5,6 +5,6 @@
 #include <stdint.h>
 
 /* An enum problem_reason in words; never freed. */
-const char *reason_text(uint32_t reason);
+const char *reason_text(uint32_t reason, uint32_t err);
 
 #endif

@@ -218,7 +218,9 @@ decide(struct tree *t, struct batch *b, struct entry *e)
 	e->day = t->o->today;
 	e->trusted = !recent(t, &e->l.mtime) && !recent(t, &e->l.ctime);
 	if (!unchanged(&e->l, old)) {
-		e->want = WIRE_WANT_ATTRS;
+		/* Whoever serves what is mounted there may not answer. */
+		if (!(e->l.flags & WIRE_ENTRY_OTHER_DEVICE))
+			e->want = WIRE_WANT_ATTRS;
 		if (has_content(&e->l))
 			e->want |= WIRE_WANT_CONTENT;
 		return 0;

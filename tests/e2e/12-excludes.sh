@@ -55,6 +55,34 @@ lacks home/.cache/f
 expect_status 0 "$MUNIMENT" verify --read-data
 
 [ "$(id -u)" -eq 0 ] || exit 0
+say a tag that somebody else put into a shared folder hides nothing
+mkdir -m 1777 "$src/shared"
+chmod 755 "$SCRATCH" "$src"
+echo x >"$src/shared/victim"
+cp "$src/home/.cache/CACHEDIR.TAG" "$src/shared/"
+chown 65534 "$src/shared/CACHEDIR.TAG"
+pull files1 "$src" --exclude-caches
+has shared/victim
+lacks home/.cache/f
+chown 0 "$src/shared/CACHEDIR.TAG"
+pull files1 "$src" --exclude-caches
+has shared
+lacks shared/victim
+
+say a file system whose server does not answer, and that is not entered
+mkdir "$src/hung"
+mounted "$SCRATCH/mnt"
+mount --bind "$SCRATCH/mnt" "$src/hung"
+at_exit "umount -l $(quote "$src/hung")"
+server=$(pgrep -f "muniment-mount $SCRATCH/mnt")
+kill -STOP "$server"
+at_exit "kill -CONT $server"
+expect_status 0 timeout 60 "$MUNIMENT" pull --json --source files1 "$src"
+has hung
+kill -CONT "$server"
+umount "$src/hung"
+umount "$SCRATCH/mnt"
+
 say other file systems
 mkdir "$src/other"
 mount -t tmpfs -o size=1m none "$src/other" || exit 0

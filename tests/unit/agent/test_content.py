@@ -191,6 +191,42 @@ class Content(Test):
 
         self.assertEqual(self.replaced(change), [(1, 116)])
 
+    def test_becomes_other_link(self):
+        """Nor where another link leads to."""
+        path = self.path("link")
+        os.symlink("here", path)
+
+        class Pull(peer.Pull):
+            def on_batch(self, number):
+                if number == 1:
+                    os.rename(path, path + ".away")
+                    os.symlink("/etc/passwd", path)
+
+        e = self.one("link", kind=Pull)
+        self.assertEqual((e.link, e.problems), (None, [(6, 116)]))
+
+    def test_folder_is_moved(self):
+        """What is in a folder that has another name now was not removed."""
+        for i in range(100):
+            self.write("%03d/file" % i)
+            os.symlink("x", self.path("%03d" % i, "link"))
+
+        class Pull(peer.Pull):
+            moved = False
+
+            def on_batch(pull, number):
+                if not pull.moved:
+                    pull.moved = True
+                    for i in range(100):
+                        os.rename(self.path("%03d" % i),
+                                  self.path("moved %03d" % i))
+
+        found = self.pull(kind=Pull, hold=10000, command=(
+            "/bin/sh", "-c", 'ulimit -n 24; exec "$@"', "sh")).entries()
+        problems = [p for path, e in found.items() for p in e.problems
+                    if os.path.basename(path) in (b"file", b"link")]
+        self.assertEqual({err for _, err in problems}, {116})
+
     def test_attributes_of_another(self):
         """Nor the attributes of what has taken its name."""
         for kind, make in (("file", self.write), ("folder", os.mkdir)):
