@@ -41,6 +41,13 @@ forget(struct tree *t, struct batch *b)
 		*at = b->hash_next;
 }
 
+static void
+free_entry(struct entry *e)
+{
+	ordinals_free(&e->packs);
+	linked_drop(e->linked);
+}
+
 void
 branch_free_batch(struct tree *t, struct batch *b)
 {
@@ -51,7 +58,7 @@ branch_free_batch(struct tree *t, struct batch *b)
 	forget(t, b);
 	t->live -= b->n;
 	for (i = 0; b->entry != NULL && i < b->n; i++)
-		ordinals_free(&b->entry[i].packs);
+		free_entry(&b->entry[i]);
 	mem_free(b->entry);
 	buf_free(&b->bytes);
 	mem_free(b);
@@ -209,6 +216,29 @@ has_content(const struct listing *l)
 	return l->kind == FILE_REGULAR || l->kind == FILE_SYMLINK;
 }
 
+void
+branch_trust(const struct tree *t, struct entry *e)
+{
+	e->trusted = !recent(t, &e->l.mtime) && !recent(t, &e->l.ctime);
+}
+
+/* Content that is not known: from the source, or with another name of it. */
+static int
+want_content(struct tree *t, struct entry *e)
+{
+	int role = LINKED_READ;
+
+	if (e->l.kind == FILE_REGULAR)
+		role = linked_meet(t->linked, &e->l, &e->linked);
+	if (role < 0)
+		return role;
+	if (role == LINKED_READ)
+		e->want |= WIRE_WANT_CONTENT;
+	else
+		e->follows = true;
+	return 0;
+}
+
 static int
 decide(struct tree *t, struct batch *b, struct entry *e)
 {
@@ -216,23 +246,19 @@ decide(struct tree *t, struct batch *b, struct entry *e)
 		b->dir == NULL ? NULL : memory_find(b->dir->memory, e->l.name);
 
 	e->day = t->o->today;
-	e->trusted = !recent(t, &e->l.mtime) && !recent(t, &e->l.ctime);
+	branch_trust(t, e);
 	if (!unchanged(&e->l, old)) {
 		/* Whoever serves what is mounted there may not answer. */
 		if (!(e->l.flags & WIRE_ENTRY_OTHER_DEVICE))
 			e->want = WIRE_WANT_ATTRS;
-		if (has_content(&e->l))
-			e->want |= WIRE_WANT_CONTENT;
-		return 0;
+		return has_content(&e->l) ? want_content(t, e) : 0;
 	}
 	if (recall_attrs(e, old) != 0)
 		return -ENOMEM;
 	if (!has_content(&e->l))
 		return 0;
-	if (e->l.kind == FILE_REGULAR && memory_due(b->dir->memory, old)) {
-		e->want = WIRE_WANT_CONTENT;
-		return 0;
-	}
+	if (e->l.kind == FILE_REGULAR && memory_due(b->dir->memory, old))
+		return want_content(t, e);
 	return recall_content(e, old);
 }
 
@@ -262,6 +288,46 @@ branch_answer(struct tree *t, struct batch *b, struct fault *f)
 }
 
 /* ---- what becomes of a batch that is done ---- */
+
+static int
+take_over(struct tree *t, struct batch *b, uint16_t index, struct fault *f)
+{
+	struct entry *e = &b->entry[index];
+	const struct linked_content *c =
+		e->linked == NULL ? NULL : linked_content(e->linked);
+	size_t i;
+
+	/* It may be read by the next pull. */
+	if (c == NULL) {
+		e->flags |= DIRENT_UNREAD;
+		return branch_problem(
+			t, b, index, PROBLEM_NOT_OPENED, EAGAIN, f);
+	}
+	e->content = c->content;
+	e->content_ref = c->ref;
+	e->flags |= c->flags;
+	e->l.size = c->size;
+	e->l.mtime = c->mtime;
+	e->l.ctime = c->ctime;
+	branch_trust(t, e);
+	for (i = 0; i < c->packs.n; i++)
+		if (ordinals_add(&e->packs, c->packs.v[i]) != 0)
+			return out_of_memory(f);
+	return (c->flags & DIRENT_CHANGED) == 0
+		       ? 0
+		       : branch_problem(t, b, index, PROBLEM_CHANGED, 0, f);
+}
+
+int
+branch_follow(struct tree *t, struct batch *b, struct fault *f)
+{
+	int r = 0;
+
+	for (uint16_t i = 0; r == 0 && i < b->n; i++)
+		if (b->entry[i].follows && !b->entry[i].gone)
+			r = take_over(t, b, i, f);
+	return r;
+}
 
 void
 branch_dirent(const struct tree *t, const struct dir *d, const struct entry *e,

@@ -373,6 +373,23 @@ take_restart(struct tree *t, struct span payload, struct fault *f)
 	return 0;
 }
 
+/* For its other names. */
+static int
+keep_linked(struct entry *e, const struct ordinals *packs)
+{
+	const struct linked_content c = {.content = e->content,
+		.flags = e->flags & DIRENT_CHANGED,
+		.ref = e->content_ref,
+		.size = e->l.size,
+		.mtime = e->l.mtime,
+		.ctime = e->l.ctime,
+		.packs = *packs};
+
+	if (e->linked == NULL || (e->flags & DIRENT_UNREAD) != 0)
+		return 0;
+	return linked_keep(e->linked, &c);
+}
+
 /* What is known of a file at its end. */
 static int
 finish_file(struct tree *t, struct entry *e, const struct wire_file_end *w,
@@ -394,16 +411,19 @@ finish_file(struct tree *t, struct entry *e, const struct wire_file_end *w,
 		e->l.mtime = w->mtime;
 		e->l.ctime = w->ctime;
 	}
+	branch_trust(t, e);
 	for (i = 0; i < c.packs->n; i++)
 		if (ordinals_add(&e->packs, c.packs->v[i]) != 0)
 			return out_of_memory(f);
 	if ((w->flags & WIRE_END_UNREAD) != 0)
 		e->flags |= DIRENT_UNREAD;
-	if ((w->flags & WIRE_END_CHANGED) != 0) {
+	if ((w->flags & WIRE_END_CHANGED) != 0)
 		e->flags |= DIRENT_CHANGED;
+	if (keep_linked(e, c.packs) != 0)
+		return out_of_memory(f);
+	if ((w->flags & WIRE_END_CHANGED) != 0)
 		return branch_problem(
 			t, t->serving, w->at.entry, PROBLEM_CHANGED, 0, f);
-	}
 	return 0;
 }
 
@@ -442,11 +462,13 @@ take_batch_done(struct tree *t, struct span payload, struct fault *f)
 		if ((e->want & ~e->got & WIRE_WANT_CONTENT) != 0)
 			e->flags |= DIRENT_UNREAD;
 	}
+	r = branch_follow(t, b, f);
+	if (r != 0)
+		return r;
 	b->served = true;
 	t->serving = branch_find(t, number + 1);
 	t->at = 0;
-	r = branch_settle(t, b, f);
-	return r;
+	return branch_settle(t, b, f);
 }
 
 static int
@@ -544,6 +566,7 @@ clear(struct tree *t)
 		while (t->bucket[i] != NULL)
 			branch_free_batch(t, t->bucket[i]);
 	file_builder_free(t->file);
+	linked_free(t->linked);
 	problems_free(&t->chain);
 	buf_free(&t->scratch);
 }
@@ -557,6 +580,8 @@ tree_run(const struct tree_opts *o, struct tree_result *ret, struct fault *f)
 	memset(ret, 0, sizeof(*ret));
 	ret->counts.oldest_day = o->today;
 	r = file_builder_new(o->ingest, &t.file, f);
+	if (r == 0 && linked_new(&t.linked) != 0)
+		r = out_of_memory(f);
 	while (r == 0 && !t.done)
 		r = take_frame(&t, f);
 	if (r == 0)

@@ -4,6 +4,7 @@
 
 #include "format/wire.h"
 #include "pull/file.h"
+#include "pull/linked.h"
 #include "pull/pages.h"
 #include "pull/problems.h"
 #include "pull/tree.h"
@@ -28,6 +29,8 @@ struct entry {
 	bool excused; /* the agent said why what is wanted may not come */
 	bool gone;    /* removed at the source since it was listed */
 	bool restarted;
+	bool follows; /* takes over what another name of it gives */
+	struct linked_file *linked;
 	struct ref content_ref;
 	struct ref attrs_ref;
 	uint64_t below;	       /* directories */
@@ -70,6 +73,7 @@ struct tree {
 	const struct tree_opts *o;
 	struct tree_result *t;
 	struct file_builder *file;
+	struct linked *linked;
 	struct problem_chain chain;
 	struct batch *bucket[TREE_BUCKETS];
 	uint32_t next;	       /* number of the next batch */
@@ -87,6 +91,13 @@ struct batch *branch_find(const struct tree *t, uint32_t number);
 /* Take a batch that was checked and listed: ask memory what is known of its
  * entries, and queue the answer. */
 must_check int branch_answer(struct tree *t, struct batch *b, struct fault *f);
+
+/* Content of an entry, other than it was listed: may it be remembered? */
+void branch_trust(const struct tree *t, struct entry *e);
+
+/* All that was wanted of the batch has come: entries that follow others take
+ * over what those gave. */
+must_check int branch_follow(struct tree *t, struct batch *b, struct fault *f);
 
 /* Something of a batch is done: when all of it is, its entries are stored, then
  * its directory if that was the last, and so on upwards. */

@@ -52,6 +52,27 @@ pull files2 "$SCRATCH/src"
 # It was asked for all of them: what another source has sent does not show.
 [ "$(field bytes_read)" -gt 3000000 ] || fail 'it learned what is stored'
 
+say many names of one file: a few are read
+mkdir "$SCRATCH/names"
+head -c 1000000 /dev/urandom >"$SCRATCH/names/0"
+for i in $(seq 300); do
+	ln "$SCRATCH/names/0" "$SCRATCH/names/$i"
+done
+sleep 3 # what is as young as that is read again
+for change in : touch; do
+	$change "$SCRATCH/names/7"
+	[ $change = : ] || sleep 3
+	pull names "$SCRATCH/names"
+	[ "$(field bytes_read)" -gt 0 ] || fail 'nothing was read'
+	[ "$(field bytes_read)" -lt 4000000 ] ||
+		fail "$(field bytes_read) bytes of one were read"
+	pull names "$SCRATCH/names"
+	equal 'bytes read of what did not change' "$(field bytes_read)" 0
+done
+expect_status 0 "$MUNIMENT" restore names@latest --target "$SCRATCH/names.out"
+cmp "$SCRATCH/names/0" "$SCRATCH/names.out/123"
+equal names "$(stat -c %h "$SCRATCH/names.out/123")" 301
+
 say one byte
 printf x | dd of="$SCRATCH/src/noise" bs=1 seek=1500000 conv=notrunc \
 	2>/dev/null

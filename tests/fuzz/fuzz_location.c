@@ -42,6 +42,8 @@ parse(const char *text)
 		/* What ssh would take for an option or a path. */
 		TRIP_MUST(l.host[0] != '\0' && l.host[0] != '-');
 		TRIP_MUST(strpbrk(l.host, ":/") == NULL);
+		TRIP_MUST(
+			l.host[0] != '@' && l.host[strlen(l.host) - 1] != '@');
 	}
 	location_free(&l);
 }

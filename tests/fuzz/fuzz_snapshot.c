@@ -83,6 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	text[size] = '\0';
 	err = session_snapshot(&s, text, &snap, &found, &path, NULL);
+	TRIP_MUST(err != 0 || found);
 	cut = strstr(text, ":/");
 	if (err == 0)
 		TRIP_MUST(span_eq(path, span_str(cut ? cut + 1 : "")));

@@ -120,6 +120,8 @@ rule_entry(const struct dirent_rec *e, bool root)
 	TRIP_MUST(e->mode <= 07777);
 	TRIP_MUST(e->kind != 1 || e->size <= FILE_LONGEST);
 	TRIP_MUST(e->kind != 3 || e->size <= 4095);
+	TRIP_MUST(e->kind != 2 || e->content != 0 ||
+		  (e->size == 0 && e->below == 0));
 	TRIP_MUST(e->kind <= 3 || e->size == 0);
 	rule_when(e->mtime);
 	rule_when(e->ctime);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fuzz/told.h"
 
+#include <errno.h>
+
 #include "format/attrs.h"
 #include "format/wire.h"
 #include "tests/fuzz/tour.h"
@@ -21,7 +23,21 @@ struct entry {
 	/* Of a directory whose batches follow. */
 	bool follows, last;
 	struct span last_name;
+	/* Of a file of many names. */
+	struct listing as;
+	enum {
+		ALONE,
+		READ,
+		FOLLOW,
+		REFUSED
+	} role;
+	size_t alike; /* the first of those that are listed alike in a row */
+	bool whole;   /* read to its end */
 };
+
+/* Names of one file that are read, and of one that changes meanwhile. */
+#define READ_MAX 3U
+#define READ_CHANGING_MAX 16U
 
 struct batch {
 	size_t first;
@@ -60,6 +76,79 @@ entry_of(struct wire_at a)
 	return &none;
 }
 
+/* ---- files of many names ---- */
+
+static bool
+of_one_inode(const struct entry *a, const struct entry *b)
+{
+	return a->role != ALONE && a->as.inode == b->as.inode &&
+	       a->as.device == b->as.device;
+}
+
+static bool
+listed_alike(const struct entry *a, const struct entry *b)
+{
+	return a->as.size == b->as.size && a->as.mtime.s == b->as.mtime.s &&
+	       a->as.mtime.ns == b->as.mtime.ns &&
+	       a->as.ctime.s == b->as.ctime.s &&
+	       a->as.ctime.ns == b->as.ctime.ns;
+}
+
+/* Is this name of the file read? It is the last that was listed. */
+static void
+find_role(struct entry *e)
+{
+	const struct entry *before = NULL;
+	unsigned int alike = 0, all = 0;
+
+	for (struct entry *o = e; o-- > entry;) {
+		if (!of_one_inode(o, e) || o->role == REFUSED)
+			continue;
+		before = before ? before : o;
+		all += o->role == READ;
+		alike += o->role == READ && o->alike == before->alike;
+	}
+	e->alike = (size_t)(e - entry);
+	e->role = READ;
+	if (!before)
+		return;
+	if (!listed_alike(before, e)) {
+		e->role = all == READ_CHANGING_MAX ? REFUSED : READ;
+		return;
+	}
+	e->alike = before->alike;
+	if (alike == READ_MAX || all == READ_CHANGING_MAX)
+		e->role = FOLLOW;
+}
+
+/* What was read of another name: of one moment, if any of them is. */
+static void
+take_over(struct entry *e)
+{
+	const struct entry *from = NULL;
+	size_t end = batch[serving].first + batch[serving].n;
+
+	for (size_t i = 0; e->role == FOLLOW && i < end; i++) {
+		const struct entry *o = &entry[i];
+
+		if (o->role != READ || !of_one_inode(o, e) ||
+			o->alike != e->alike || !o->whole)
+			continue;
+		if (!from || ((from->e.flags & DIRENT_CHANGED) &&
+				     !(o->e.flags & DIRENT_CHANGED)))
+			from = o;
+	}
+	if (!from) {
+		e->e.flags |= DIRENT_UNREAD;
+		return;
+	}
+	e->content = from->content;
+	e->e.size = from->e.size;
+	e->e.mtime = from->e.mtime;
+	e->e.ctime = from->e.ctime;
+	e->e.flags |= from->e.flags & DIRENT_CHANGED;
+}
+
 /* ---- listings ---- */
 
 static void
@@ -70,7 +159,9 @@ take_listing(const struct listing *l, uint64_t parent)
 
 	*e = (struct entry){.listed = seen,
 		.follows = l->flags & WIRE_ENTRY_FOLLOWS,
-		.want = seen ? WIRE_WANT_ATTRS : 0,
+		.want = seen && !(l->flags & WIRE_ENTRY_OTHER_DEVICE)
+				? WIRE_WANT_ATTRS
+				: 0,
 		.path = l->name.n > 0 ? tour_below(parent, l->name) : TOUR_ROOT,
 		.e = {.kind = l->kind,
 			.mode = l->mode,
@@ -80,6 +171,11 @@ take_listing(const struct listing *l, uint64_t parent)
 			.ctime = l->ctime,
 			.size = l->size}};
 	must(seen || !e->follows);
+	e->as = *l;
+	if (seen && l->kind == FILE_REGULAR && l->links > READ_MAX)
+		find_role(e);
+	if (e->role == FOLLOW || e->role == REFUSED)
+		return;
 	if (seen && (l->kind == FILE_REGULAR || l->kind == FILE_SYMLINK))
 		e->want |= WIRE_WANT_CONTENT;
 	if (l->kind == FILE_CHAR || l->kind == FILE_BLOCK) {
@@ -148,11 +244,19 @@ static void
 take_problem(struct span payload)
 {
 	struct wire_problem p;
+	struct entry *e;
 
-	if (wire_problem_decode(payload, &p) == 0)
-		entry_of(p.at)->problem = true;
-	else
+	if (wire_problem_decode(payload, &p) != 0) {
 		must(false);
+		return;
+	}
+	e = entry_of(p.at);
+	e->problem = true;
+	/* Removed since it was listed. */
+	if (p.err == ENOENT && p.at.batch > 0 && e->e.kind != FILE_DIRECTORY &&
+		(p.reason == PROBLEM_NOT_OPENED || p.reason == PROBLEM_ATTRS ||
+			p.reason == PROBLEM_LINK))
+		e->listed = false;
 }
 
 /* ---- contents ---- */
@@ -291,6 +395,7 @@ take_end(struct span payload)
 		e->e.flags |= DIRENT_UNREAD;
 	if (w.flags & WIRE_END_CHANGED)
 		e->e.flags |= DIRENT_CHANGED;
+	e->whole = !(w.flags & WIRE_END_UNREAD);
 }
 
 static void
@@ -310,6 +415,8 @@ take_batch_done(struct span payload)
 		must(e->problem || e->got == e->want);
 		if (e->want & ~e->got & WIRE_WANT_CONTENT)
 			e->e.flags |= DIRENT_UNREAD;
+		if (e->role == FOLLOW || e->role == REFUSED)
+			take_over(e);
 	}
 	serving++;
 	at = 0;

@@ -28,9 +28,11 @@ check_clear(const struct leaf *leaf)
 	case LEAF_RECIPIENT:
 		TRIP_MUST(
 			keyblob_recipient_decode(leaf->clear, &recipient) == 0);
+		TRIP_MUST(memcmp(recipient.store.b, leaf->store.b, 16) == 0);
 		return;
 	case LEAF_EPOCH:
 		TRIP_MUST(keyblob_epoch_decode(leaf->clear, &epoch) == 0);
+		TRIP_MUST(memcmp(epoch.store.b, leaf->store.b, 16) == 0);
 		return;
 	case LEAF_PULL:
 		TRIP_MUST(leaf_pull_decode(leaf->clear, &pull) == 0);

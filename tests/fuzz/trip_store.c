@@ -248,6 +248,8 @@ trip_pack_trailer(struct span in, struct buf *again)
 	}
 	TRIP_MUST(at == trailer.padding_at && rows == trailer.rows);
 	pack_shape_plan(&trailer, &shape);
+	TRIP_MUST(trailer.blocks <= 1U << 18 && trailer.rows <= 1U << 20);
+	TRIP_MUST(trailer.map_at >= 4096 && shape.file_size <= 1U << 30);
 	TRIP_MUST(at <= shape.trailer_at);
 	TRIP_MUST(pack_shape_check(&shape, &trailer) == 0);
 	pack_trailer_encode(&trailer, room(again, PACK_TRAILER_SIZE));

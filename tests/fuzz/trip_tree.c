@@ -112,7 +112,7 @@ trip_page(struct span in, struct buf *again)
 		n++;
 		TRIP_MUST(directory_entry_encode(&entries, &e) == 0);
 	}
-	TRIP_MUST(n == page.n && at.slot == page.slots);
+	TRIP_MUST(n == page.n && at.slot == page.slots && at.slot <= 8192);
 	TRIP_MUST(span_eq(buf_span(&entries), page.entries));
 	owner = owners_of(&page.owners);
 	TRIP_MUST(directory_page_encode(again, owner, page.owners.n,
@@ -127,7 +127,7 @@ trip_node(struct span in, struct buf *again)
 	struct directory_child *child;
 	struct directory_node node;
 	struct directory_at at;
-	uint64_t direct = 0;
+	uint64_t direct = 0, below = 0;
 	uint32_t n = 0;
 	int err = directory_node_open(in, &node);
 
@@ -142,7 +142,8 @@ trip_node(struct span in, struct buf *again)
 		rule_name(child[n].name);
 		if (n > 0)
 			rule_ascends(child[n - 1].name, child[n].name);
-		direct += child[n].direct;
+		TRIP_MUST(add64_ok(direct, child[n].direct, &direct));
+		TRIP_MUST(add64_ok(below, child[n].below, &below));
 		n++;
 	}
 	TRIP_MUST(n == node.n && direct == node.direct);
@@ -219,7 +220,10 @@ check_parts(struct span in)
 		uint16_t kind = rcur_u16(&r);
 
 		(void)rcur_u16(&r);
-		(void)rcur_span(&r, rcur_u32(&r));
+		if (kind == 4)
+			TRIP_MUST(rcur_u32(&r) == 8 && rcur_u64(&r) != 0);
+		else
+			(void)rcur_span(&r, rcur_u32(&r));
 		TRIP_MUST(kind >= least && (kind < 0x8000 || kind == 0x8001));
 		least = kind + 1U;
 	}
