@@ -93,14 +93,16 @@ is_mount(const struct statx *stx)
 		       (STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT)) != 0;
 }
 
-bool
+int
 meta_is_mount(int at, const char *name)
 {
 	const int flags =
 		AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC;
 	struct statx stx;
 
-	return statx(at, name, flags, 0, &stx) == 0 && is_mount(&stx);
+	if (statx(at, name, flags, 0, &stx) < 0)
+		return -errno;
+	return is_mount(&stx);
 }
 
 int

@@ -27,9 +27,9 @@ enum meta_how {
 must_check int meta_stat(int at, const char *name, enum meta_how how,
 	struct listing *ret, bool *ret_mount);
 
-/* The same as *ret_mount, without a wait for who answers there; false when it
- * cannot be told. */
-bool meta_is_mount(int at, const char *name);
+/* The same as *ret_mount, without a wait for who answers there: 1 or 0, or a
+ * negative errno. */
+must_check int meta_is_mount(int at, const char *name);
 
 /*
  * True when the directory name in at, of this owner, holds a CACHEDIR.TAG with

@@ -369,15 +369,18 @@ not_examined(struct draft *d, int err)
  * A directory that will not be entered is not waited for: it may be a mount
  * whose server does not answer, and then no pull would ever end.
  */
-static enum meta_how
-how_to_ask(const struct walk *w, const struct draft *d, int fd)
+static int
+ask(const struct walk *w, struct draft *d, int fd, bool *mount)
 {
 	bool may_be_dir = d->type == DT_DIR || d->type == DT_UNKNOWN;
+	int err = 0;
 
-	if (!may_be_dir || (w->opts.options & WIRE_CROSS_DEVICES) != 0 ||
-		!meta_is_mount(fd, d->name))
-		return META_FRESH;
-	return META_CACHED;
+	if (may_be_dir && (w->opts.options & WIRE_CROSS_DEVICES) == 0)
+		err = meta_is_mount(fd, d->name);
+	if (err < 0)
+		return err;
+	return meta_stat(
+		fd, d->name, err > 0 ? META_CACHED : META_FRESH, &d->l, mount);
 }
 
 static void
@@ -386,7 +389,7 @@ examine(struct walk *w, const struct level *lv, struct draft *d, int fd)
 	bool mount, is_dir;
 	int err;
 
-	err = meta_stat(fd, d->name, how_to_ask(w, d, fd), &d->l, &mount);
+	err = ask(w, d, fd, &mount);
 	if (err == -ENOENT) {
 		d->gone = true;
 		return;

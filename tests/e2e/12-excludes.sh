@@ -71,17 +71,20 @@ lacks shared/victim
 
 say a file system whose server does not answer, and that is not entered
 mkdir "$src/hung"
-mounted "$SCRATCH/mnt"
-mount --bind "$SCRATCH/mnt" "$src/hung"
+(
+	new_store other
+	exec "$MUNIMENT" mount --foreground "$src/hung"
+) >"$SCRATCH/served" 2>&1 &
+server=$!
 at_exit "umount -l $(quote "$src/hung")"
-server=$(pgrep -f "muniment-mount $SCRATCH/mnt")
+at_exit "kill -KILL $server"
+# Whoever looks at it has the kernel remember what it saw.
+wait_for "grep -q ' $src/hung ' /proc/self/mountinfo"
 kill -STOP "$server"
-at_exit "kill -CONT $server"
 expect_status 0 timeout 60 "$MUNIMENT" pull --json --source files1 "$src"
 has hung
-kill -CONT "$server"
-umount "$src/hung"
-umount "$SCRATCH/mnt"
+kill -KILL "$server"
+umount -l "$src/hung"
 
 say other file systems
 mkdir "$src/other"

@@ -378,20 +378,23 @@ class Place:
     def calls_told(self, store):
         """{call: (first, last)} of what strace counted, of the thread that
         made most: from where the store, the source or the target is first
-        looked at, so without what loads the program."""
-        counts, begin = Counter(), None
+        looked at, so without what loads the program. strace counts by
+        thread, and the first one loads: a number that it reaches doing so is
+        left out for all."""
+        counts, begin, loading = Counter(), False, Counter()
         with open(self.told, encoding="utf-8", errors="replace") as f:
             for line in f:
                 found = re.match(r"(\d+) +(\w+)\(", line)
                 if not found:
                     continue
-                if begin is None and any(
-                        path in line for path in
-                        (store.path, self.prepared.tree, self.target)):
-                    begin = dict(counts)
+                begin = begin or any(
+                    path in line for path in
+                    (store.path, self.prepared.tree, self.target))
                 counts[found.groups()] += 1
-        return {call: ((begin or {}).get((pid, call), 0) + 1, n)
-                for (pid, call), n in reversed(counts.most_common())}
+                if not begin:
+                    loading[found.group(2)] += 1
+        return {call: (loading[call] + 1, n)
+                for (_, call), n in reversed(counts.most_common())}
 
     def check(self, after):
         """The checker finds nothing, and what was there still is. The new
