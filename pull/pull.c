@@ -19,6 +19,8 @@
 
 #define COMPARTMENT 1u /* until compartments can be made */
 #define DAY (24 * 60 * 60)
+/* Seconds since 1970 that no clock comes to: in 34,000 years. */
+#define CLOCK_MAX (INT64_C(1) << 40)
 /* How long a signal that ended the agent may still be on its way to us. */
 #define SIGNAL_MS 500
 
@@ -51,6 +53,15 @@ today(const struct run *u)
 
 /* ---- greeting ---- */
 
+/* Of a clock that no kernel can have, so much as makes no sum overflow. */
+static int64_t
+possible(int64_t clock)
+{
+	if (clock > CLOCK_MAX)
+		return CLOCK_MAX;
+	return clock < -CLOCK_MAX ? -CLOCK_MAX : clock;
+}
+
 static int
 receive_hello(struct run *u, struct fault *f)
 {
@@ -72,7 +83,7 @@ receive_hello(struct run *u, struct fault *f)
 	if (r != 0)
 		return fault_set(f, FAULT_AGENT_PROTOCOL, "agent",
 			"it does not greet as an agent does");
-	u->clock_skew = hello.clock - clock_wall().sec;
+	u->clock_skew = possible(hello.clock) - clock_wall().sec;
 	return 0;
 }
 
