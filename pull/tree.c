@@ -460,8 +460,7 @@ take_batch_done(struct tree *t, struct span payload, struct fault *f)
 		if ((e->want & ~e->got) != 0 && !e->excused)
 			return wrong(f, "less than was asked for");
 		/* Its PROBLEM would have ended the pull. */
-		if (b->dir == NULL &&
-			(e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
+		if (b->dir == NULL && (e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
 			return wrong(f, "a path of which nothing is said");
 		if ((e->want & ~e->got & WIRE_WANT_CONTENT) != 0)
 			e->flags |= DIRENT_UNREAD;
