@@ -443,6 +443,16 @@ take_file_end(struct tree *t, struct span payload, struct fault *f)
 	return finish_file(t, e, &w, f);
 }
 
+/* Its content was wanted. How long a link's target is was only claimed, by a
+ * file system in user space perhaps. */
+static void
+not_come(struct entry *e)
+{
+	e->flags |= DIRENT_UNREAD;
+	if (e->l.kind == FILE_SYMLINK)
+		e->l.size = 0;
+}
+
 static int
 take_batch_done(struct tree *t, struct span payload, struct fault *f)
 {
@@ -463,7 +473,7 @@ take_batch_done(struct tree *t, struct span payload, struct fault *f)
 		if (b->dir == NULL && (e->l.flags & WIRE_ENTRY_UNEXAMINED) != 0)
 			return wrong(f, "a path of which nothing is said");
 		if ((e->want & ~e->got & WIRE_WANT_CONTENT) != 0)
-			e->flags |= DIRENT_UNREAD;
+			not_come(e);
 	}
 	r = branch_follow(t, b, f);
 	if (r != 0)

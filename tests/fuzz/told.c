@@ -413,8 +413,11 @@ take_batch_done(struct span payload)
 		struct entry *e = &entry[batch[number].first + i];
 
 		must(e->problem || e->got == e->want);
-		if (e->want & ~e->got & WIRE_WANT_CONTENT)
+		if (e->want & ~e->got & WIRE_WANT_CONTENT) {
 			e->e.flags |= DIRENT_UNREAD;
+			if (e->e.kind == FILE_SYMLINK)
+				e->e.size = 0;
+		}
 		if (e->role == FOLLOW || e->role == REFUSED)
 			take_over(e);
 	}
