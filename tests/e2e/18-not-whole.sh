@@ -27,7 +27,7 @@ if command -v strace >/dev/null; then
 	equal entries "$(field entries)" 2
 	equal changed "$(field changed)" 1
 	expect_status 0 "$MUNIMENT" ls --problems live@latest
-	equal lines "$(grep -c '^goes: it changed.*No such file' "$OUT")" 1
+	equal lines "$(grep -c '^goes: it was removed before it could be read: No such file' "$OUT")" 1
 	expect_status 0 "$MUNIMENT" restore live@latest \
 		--target "$SCRATCH/live"
 	equal 'what comes back' "$(ls "$SCRATCH/live")" stays
