@@ -325,17 +325,21 @@ struct entry {
 	struct batch *batch;
 };
 
-/* AT_FDCWD for a root: its name is absolute. -ENOENT is of the entry alone,
- * which counts as removed then: a directory that was moved still has it. */
+/* What became of an entry's directory. -ENOENT is kept for the entry, which
+ * counts as removed then: a directory that was moved still has it. */
+static int
+of_dir(int err)
+{
+	return err == -ENOENT ? -ESTALE : err;
+}
+
+/* AT_FDCWD for a root: its name is absolute. */
 static int
 entry_dir(struct serve *s, const struct entry *e)
 {
-	int fd;
-
 	if (!e->batch->dir)
 		return AT_FDCWD;
-	fd = dirs_open(&s->dirs, e->batch->dir);
-	return fd == -ENOENT ? -ESTALE : fd;
+	return of_dir(dirs_open(&s->dirs, e->batch->dir));
 }
 
 static int
@@ -395,9 +399,7 @@ read_attrs(struct serve *s, const struct entry *e, int fd,
 	int err = 0, wrong = 0;
 
 	if (fd < 0 && e->batch->dir)
-		wrong = -dirs_enter(&s->dirs, e->batch->dir);
-	if (wrong == ENOENT)
-		wrong = ESTALE;
+		wrong = -of_dir(dirs_enter(&s->dirs, e->batch->dir));
 	if (wrong == 0)
 		err = meta_attrs_read(
 			&s->attrs, fd, e->name, reason, problem_err);

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* An enum problem_reason in words; never freed. */
+/* An enum problem_reason, with its errno or 0, in words; never freed. */
 const char *reason_text(uint32_t reason, uint32_t err);
 
 #endif

@@ -92,7 +92,7 @@ struct batch *branch_find(const struct tree *t, uint32_t number);
  * entries, and queue the answer. */
 must_check int branch_answer(struct tree *t, struct batch *b, struct fault *f);
 
-/* Content of an entry, other than it was listed: may it be remembered? */
+/* Set whether an entry may be remembered, by the times that it has now. */
 void branch_trust(const struct tree *t, struct entry *e);
 
 /* All that was wanted of the batch has come: entries that follow others take

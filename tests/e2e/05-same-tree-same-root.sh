@@ -4,7 +4,8 @@
 # and whether or not the cache is there; a pull of what is known stores no
 # file data; one changed byte changes the root and stores little; the same
 # tree as another source is read whole and stores nothing but its own snapshot
-# root.
+# root; of a file of many names a few are read; what changed as it was pulled is
+# read again.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 
