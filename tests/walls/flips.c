@@ -31,6 +31,9 @@
 #define FILES_MAX 256U
 /* Bytes of opened blocks: more than the store has. */
 #define CACHE (32U << 20)
+/* Refusals of one pack, after which the rest of it is not asked for in the
+ * same reading: each hashes the damaged slice again. */
+#define REFUSALS_ENOUGH 8U
 
 /* A file whose bytes are flipped. */
 struct target {
@@ -65,7 +68,7 @@ struct object {
 	struct span content, rows;
 };
 
-/* A snapshot as it was. */
+/* A snapshot as it was, with the objects that none before it has. */
 struct known {
 	struct snapshot snapshot;
 	struct object *object;
@@ -357,6 +360,36 @@ on_bad(void *ctx, const struct ref *ref, const struct fault *why)
 	exit(2);
 }
 
+static bool
+is_known(const struct known *known, const struct ref *ref)
+{
+	for (size_t i = 0; i < known->n; i++)
+		if (ref_equal(&known->object[i].ref, ref))
+			return true;
+	return false;
+}
+
+static bool
+is_known_before(const struct known *known, const struct ref *ref)
+{
+	for (const struct known *k = flips.known; k < known; k++)
+		if (is_known(k, ref))
+			return true;
+	return false;
+}
+
+static void
+learn_object(struct view_snap *snap, const struct ref *ref, struct object *ret)
+{
+	struct view_object v = VIEW_OBJECT_NONE;
+	struct fault f = {.code = FAULT_NONE};
+
+	if (view_object(snap, ref, VIEW_ANY_TYPE, &v, &f) != 0)
+		on_bad(NULL, ref, &f);
+	*ret = (struct object){*ref, v.type, copy(v.content), copy(v.rows)};
+	view_object_put(&v);
+}
+
 static void
 learn_snapshot(
 	struct session *s, const struct snapshot *snapshot, struct known *known)
@@ -370,17 +403,10 @@ learn_snapshot(
 		on_bad(NULL, &snapshot->body.root, &f);
 	closure_walk(snap, &snapshot->body.root, on_bad, NULL, &all);
 	known->object = calloc(all.n, sizeof(*known->object));
-	known->n = all.n;
-	for (size_t i = 0; i < all.n; i++) {
-		struct object *o = &known->object[i];
-		struct view_object v = VIEW_OBJECT_NONE;
-
-		if (view_object(snap, &all.v[i], VIEW_ANY_TYPE, &v, &f) != 0)
-			on_bad(NULL, &all.v[i], &f);
-		*o = (struct object){
-			all.v[i], v.type, copy(v.content), copy(v.rows)};
-		view_object_put(&v);
-	}
+	for (size_t i = 0; i < all.n; i++)
+		if (!is_known_before(known, &all.v[i]))
+			learn_object(
+				snap, &all.v[i], &known->object[known->n++]);
 }
 
 static void
@@ -429,34 +455,58 @@ same_snapshot(const struct snapshot *a, const struct snapshot *b)
 }
 
 static enum outcome
+read_object(struct view_snap *snap, const struct object *o)
+{
+	struct view_object v = VIEW_OBJECT_NONE;
+	struct fault f = {.code = FAULT_NONE};
+	bool same;
+
+	if (view_object(snap, &o->ref, VIEW_ANY_TYPE, &v, &f) != 0)
+		return named_fault(&f) ? REFUSED : WRONG;
+	same = same_object(o, &v);
+	view_object_put(&v);
+	return same ? RIGHT : WRONG;
+}
+
+/* All objects, from one on that is another each time. */
+static enum outcome
+read_objects(struct view_snap *snap, const struct known *k)
+{
+	static uint64_t readings;
+	unsigned int refused[FILES_MAX] = {0};
+	uint64_t from = drawn(6, readings++);
+	enum outcome outcome = RIGHT, one;
+
+	for (size_t i = 0; i < k->n; i++) {
+		const struct object *o = &k->object[(from + i) % k->n];
+		unsigned int *of_pack =
+			&refused[o->ref.addr.ordinal % FILES_MAX];
+
+		if (*of_pack == REFUSALS_ENOUGH)
+			continue;
+		one = read_object(snap, o);
+		if (one == WRONG)
+			return WRONG;
+		if (one == REFUSED) {
+			*of_pack += 1;
+			outcome = REFUSED;
+		}
+	}
+	return outcome;
+}
+
+static enum outcome
 read_snapshot(struct session *s, const struct snapshot *snapshot,
 	const struct known *k)
 {
 	_cleanup_view_snap_ struct view_snap *snap = NULL;
 	struct fault f = {.code = FAULT_NONE};
-	enum outcome outcome = RIGHT;
 
 	if (!same_snapshot(snapshot, &k->snapshot))
 		return WRONG;
 	if (view_snap_open(s->view, snapshot, &snap, &f) != 0)
 		return named_fault(&f) ? REFUSED : WRONG;
-	for (size_t i = 0; i < k->n; i++) {
-		struct view_object v = VIEW_OBJECT_NONE;
-		struct fault why = {.code = FAULT_NONE};
-		bool good;
-
-		if (view_object(snap, &k->object[i].ref, VIEW_ANY_TYPE, &v,
-			    &why) != 0) {
-			good = named_fault(&why);
-			outcome = REFUSED;
-		} else {
-			good = same_object(&k->object[i], &v);
-			view_object_put(&v);
-		}
-		if (!good)
-			return WRONG;
-	}
-	return outcome;
+	return read_objects(snap, k);
 }
 
 static enum outcome
@@ -677,7 +727,9 @@ main(int argc, char **argv)
 	learn();
 	printf("%zu files, %zu snapshots\n", flips.files, flips.snapshots);
 	scrub_all(atof(argv[4]), &k_packs, &k_others);
+	puts("scrubbed");
 	read = try_all(&probe_read, 4, atof(argv[5]));
+	puts("read");
 	forged = try_all(&probe_forged, 5, atof(argv[6]));
 	tell_scrubbed(k_packs, k_others);
 	tell_read("read", &read);
