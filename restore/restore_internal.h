@@ -118,7 +118,7 @@ must_check int run_path(const struct dir *dir, const char *name,
 void walk_tree(struct run *run, const struct place *top, int fd);
 void walk_item(struct run *run, const struct item *item, int fd);
 
-/* ---- make.c: one inode ---- */
+/* ---- dirs.c: directories ---- */
 
 /*
  * Make a directory and open it: a descriptor or a negative errno. *created is
@@ -128,6 +128,8 @@ must_check int make_dir(struct run *run, const struct dir *dir,
 	const struct item *item, bool *created, struct fault *f);
 /* Take away from a directory what new inodes would inherit. */
 void make_plain(int fd);
+/* ---- make.c: all else ---- */
+
 /* Make whatever else an item is, with content and metadata. */
 void make_item(struct run *run, struct dir *dir, const struct item *item,
 	struct restore_report *did);
