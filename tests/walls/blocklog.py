@@ -224,13 +224,13 @@ class Tape:
             self.daemon.stop()
             raise Missing(why)
 
-    def command(self, words, kill=None):
-        """The words with which to run a command; it is killed before its
-        fsync of that number."""
-        if kill is None:
+    def command(self, words, inject=None):
+        """The words with which to run a command. inject: what becomes of
+        which of its fsyncs, as strace says it."""
+        if inject is None:
             return words
         return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync",
-                "-e", f"inject=fsync:signal=KILL:when={kill}", *words]
+                "-e", f"inject=fsync:{inject}", *words]
 
     def count(self):
         """Entries so far; all of them are done."""

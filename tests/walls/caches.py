@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 
 import small
 import wall
@@ -259,7 +260,26 @@ class Caches:
                                               {"index": "stat",
                                                "stat": "index"}[db]),
                                  os.path.join(cache, db)))
+        self.lies()
         self.files_lost()
+
+    def lies(self):
+        """Records that are not true, in a database that is whole."""
+        for db, lies in (("index", ("rotate", "flip", "cut", "far", "open")),
+                         ("stat", ("rotate", "flip", "cut"))):
+            for how in lies:
+                for alone in (False, True):
+                    def damage(cache, db=db, how=how, alone=alone):
+                        subprocess.run(
+                            [os.path.join(self.w.build, "tests/walls/liar"),
+                             os.path.join(cache, db), how], check=True,
+                            stdout=subprocess.DEVNULL)
+                        if alone:
+                            shutil.rmtree(os.path.join(
+                                cache, "stat" if db == "index" else "index"))
+                    self.case("lies", f"{db}: {how}"
+                              f"{', without the other' if alone else ''}",
+                              damage)
 
     def regrown(self):
         """The ledger of before put back, and grown again beyond what the

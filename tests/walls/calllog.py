@@ -9,7 +9,9 @@ together again as if by a file system that promises the least:
 - the bytes of a file are durable when that file was synced, as it was then,
 - a name is durable, or gone, when the folder that holds it was synced,
 - all else may have come through or not, each change for itself; of a write,
-  a part.
+  a part,
+- what a sync that failed should have written is lost, though it can be read
+  until the power goes; a later sync does not write it again.
 
 What the mode and the immutable flag of a file were comes with its bytes.
 """
@@ -33,6 +35,7 @@ ON_NAMES = ("mkdir", "mkdirat", "rename", "renameat", "renameat2", "unlink",
 OTHERS = ("writev", "pwritev", "pwritev2", "truncate", "fallocate", "link",
           "linkat", "symlink", "symlinkat", "copy_file_range", "sendfile")
 LINE = re.compile(r"\d+ +(\w+)\((.*)\) += (\d+)")
+FAILED_SYNC = re.compile(r"\d+ +fsync\((.*)\) += -1 EIO .*INJECTED")
 UNFINISHED = " <unfinished ...>"
 RESUMED = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)")
 # A descriptor and where it leads, a string, anything else.
@@ -51,16 +54,25 @@ def unescape(shown):
 
 class File:
     """Durable bytes and flag, and what was done since: (offset, bytes), or
-    (size, None) where it was cut or grown."""
+    (size, None) where it was cut or grown; and all that was ever done."""
 
     def __init__(self, mode, data=b"", flag=False):
         self.mode, self.synced, self.pending = mode, data, []
+        self.first, self.all = data, []
         self.flag, self.synced_flag = flag, flag
 
     def clone(self, _):
         one = File(self.mode, self.synced, self.flag)
         one.pending, one.synced_flag = list(self.pending), self.synced_flag
+        one.first, one.all = self.first, list(self.all)
         return one
+
+    def change(self, *change):
+        self.pending.append(change)
+        self.all.append(change)
+
+    def lose(self):
+        self.pending = []
 
     def sync(self):
         self.synced, self.pending = played(self.synced, self.pending), []
@@ -89,6 +101,9 @@ class Folder:
             del self.names[name]
         self.since.setdefault(name, []).append(node)
 
+    def lose(self):
+        """Names are in a journal, which is written or stops."""
+
     def sync(self):
         self.synced, self.since = dict(self.names), {}
 
@@ -114,14 +129,16 @@ def played(data, changes):
 
 def do(top, call, path, *more):
     """One call on the folder top."""
-    if call in ("write", "mode", "flag", "sync"):
+    if call in ("write", "mode", "flag", "lost", "sync"):
         node = find(top, path)
         if call == "write":
-            node.pending.append(more)
+            node.change(*more)
         elif call == "mode":
             node.mode = more[0]
         elif call == "flag":
             node.flag = True
+        elif call == "lost":
+            node.lose()
         else:
             node.sync()
         return
@@ -151,7 +168,7 @@ class Everything:
         return folder.names
 
     def bytes(self, file):
-        return played(file.synced, file.pending)
+        return played(file.first, file.all)
 
     def flag(self, file):
         return file.flag
@@ -343,11 +360,10 @@ class Tape:
 
     # -- to log --
 
-    def command(self, words, kill=None):
-        """The words with which to run a command; it is killed before its
-        fsync of that number."""
-        inject = [] if kill is None else [
-            "-e", f"inject=fsync:signal=KILL:when={kill}"]
+    def command(self, words, inject=None):
+        """The words with which to run a command. inject: what becomes of
+        which of its fsyncs, as strace says it."""
+        inject = ["-e", f"inject=fsync:{inject}"] if inject else []
         calls = OPENING + ON_FILES + ON_NAMES + OTHERS
         return ["strace", "-f", "-qq", "-y", "-xx", "-s", str(LONGEST),
                 "-A", "-o", self.trace, "-e", "trace=" + ",".join(calls),
@@ -371,9 +387,11 @@ class Tape:
             return
         if resumed:
             line = self.begun.pop(resumed[1]) + resumed[2]
-        match = LINE.match(line)
+        match, failed = LINE.match(line), FAILED_SYNC.match(line)
         if match and "(deleted)" not in line:
             self.read(*match.groups())
+        if failed:
+            self.read_failed(WORD.match(failed[1])[2])
 
     def read(self, call, words, result):
         words = [m.groups("") for m in WORD.finditer(words)]
@@ -395,6 +413,11 @@ class Tape:
             self.entry("gone", paths[0])
         else:
             raise ValueError(f"{call} is not expected below {self.point}")
+
+    def read_failed(self, path):
+        path = self.below(unescape(path))
+        if path is not None:
+            self.entry("lost", path)
 
     def paths(self, words):
         """A string is a path, below the descriptor before it if there is

@@ -98,7 +98,8 @@ take_pack(struct checker *c, const struct leaf *leaf)
 		.pull = p.pull};
 }
 
-/* I4, as the leaves tell it: the ledger up to here names every pack. */
+/* I4, as the leaves tell it: the ledger up to here names every pack. I6: no
+ * pack is hit of a pull that is not open, before some manifest lists it. */
 static void
 check_listed(const struct checker *c, const struct leaf *leaf,
 	const struct leaf_snapshot *s)
@@ -118,12 +119,18 @@ check_listed(const struct checker *c, const struct leaf *leaf,
 			leaf->number);
 	for (uint32_t i = 0; i < m.m.n; i++) {
 		const struct manifest_row row = manifest_at(&m.m, i);
-		const struct checked_pack *p = pack_at(c, row.ordinal);
+		struct checked_pack *p = pack_at(c, row.ordinal);
 
 		if (!p || !root_equal(&p->root, &row.root))
 			violation("leaf %" PRIu64
 				  ": no leaf before it seals pack %" PRIu32,
 				leaf->number, row.ordinal);
+		else if (!p->listed && !open_pull(c, p->pull))
+			violation("I6: leaf %" PRIu64 ": it lists pack %" PRIu32
+				  ", which was not open to hits",
+				leaf->number, row.ordinal);
+		if (p)
+			p->listed = true;
 	}
 }
 
@@ -142,9 +149,9 @@ take_snapshot(struct checker *c, const struct leaf *leaf)
 	if (!pull || pull->compartment != s.compartment)
 		violation("leaf %" PRIu64 ": a snapshot of no open pull",
 			leaf->number);
+	check_listed(c, leaf, &s);
 	if (pull)
 		pull->open = false;
-	check_listed(c, leaf, &s);
 }
 
 static void

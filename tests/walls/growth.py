@@ -50,7 +50,7 @@ class Tree:
 
     def write(self, i):
         with open(os.path.join(self.folder(i), f"file {i}"), "wb") as f:
-            f.write(os.urandom(3000))
+            f.write(os.urandom(600000 if i % 20 == 0 else 3000))
 
     def change(self):
         self.write(self.changes % FILES)

@@ -392,6 +392,9 @@ class History:
         if self.saved:
             copy(self.saved, self.cache())
 
+    def settle(self):
+        time.sleep(2.2)
+
     def leave_behind(self):
         path = os.path.join(self.store.path, "incoming",
                             f"{self.rng.getrandbits(128):032x}")
@@ -403,7 +406,8 @@ class History:
             [self.pull] * 10 + [self.killed_pull] * 4 + [self.restore] * 4 + [
                 self.verify, self.mount, self.mount, self.unmount,
                 self.unmount, self.lose_cache, self.damage_cache,
-                self.save_cache, self.stale_cache, self.leave_behind])
+                self.save_cache, self.stale_cache, self.leave_behind,
+                self.settle, self.settle, self.settle])
         self.log.append(way.__name__)
         self.count("steps")
         way()

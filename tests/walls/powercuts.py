@@ -39,7 +39,9 @@ MIB = 1 << 20
 SUBSETS = 200                   # of each file system
 UNMOUNTABLE = "it cannot be mounted"
 KEPT = 3                        # states of what went wrong
-LAST_FSYNC = 34                 # of a pull into a store with a past
+LAST_FSYNC = 40                 # of a pull into a store with a past, or more
+KILLED = "signal=KILL:when={}"  # before an fsync
+FAILED = "error=EIO:when={}"    # it
 TURNS = (256, 4096)             # leaves: a new hash-1, a new leaves file
 LEAF_PACK = b"\x05\0"
 FS_IOC_GETFLAGS = 0x80086601
@@ -67,15 +69,23 @@ def describe(folder):
         return dump(folder)
 
 
+def head(store):
+    """Of the ledger, as a reader sees it."""
+    for line in Store.check(store, "--list").out.decode().splitlines():
+        if line.startswith("ledger "):
+            return line.split()[1]
+    raise RuntimeError("a store that was ended cannot be checked")
+
+
 class TapedStore(Store):
     """A store on a tape that is running."""
 
-    def __init__(self, build, tape, pass_file, kill=None):
+    def __init__(self, build, tape, pass_file, inject=None):
         super().__init__(build, os.path.join(tape.point, "store"), pass_file)
-        self.tape, self.kill = tape, kill
+        self.tape, self.inject = tape, inject
 
     def program(self, *words):
-        return self.tape.command(super().program(*words), self.kill)
+        return self.tape.command(super().program(*words), self.inject)
 
     def make(self):
         subprocess.run(self.tape.command(
@@ -134,11 +144,12 @@ class Record:
     def __init__(self, wall, tape, source):
         self.wall, self.tape, self.source = wall, tape, source
         self.made = None            # entries when init was told
+        self.seen = []              # heads that could be seen, and from when
         self.snapshots = []
 
-    def store(self, kill=None):
+    def store(self, inject=None):
         return TapedStore(self.wall.build, self.tape,
-                          self.wall.path("passphrase"), kill)
+                          self.wall.path("passphrase"), inject)
 
     def first_days(self, rng):
         self.store().make()
@@ -153,17 +164,17 @@ class Record:
         self.find_ids([])
         self.tape.end()
 
-    def one_day(self, kill):
+    def one_day(self, inject):
         """Of a store that has been."""
         self.made = 0
-        killed = [self.kill_pull(kill)]
+        ended = [self.ended_pull(inject)]
         self.pull()
-        self.find_ids(killed)
+        self.find_ids(ended)
         self.tape.end()
 
     def killed_and_again(self, rng):
-        killed = [self.kill_pull(1 + rng.randrange(LAST_FSYNC))
-                  for _ in range(2)]
+        killed = [self.ended_pull(
+            KILLED.format(1 + rng.randrange(LAST_FSYNC))) for _ in range(2)]
         self.pull()
         self.find_ids(killed)
 
@@ -197,19 +208,21 @@ class Record:
             over.set()
             beside.join()
 
-    def kill_pull(self, at):
-        """A pull that is killed before its at-th fsync: the next one finds
-        what is in the page cache, and maybe not on the disk. It may have
-        written its snapshot's leaf."""
+    def ended_pull(self, inject):
+        """A pull that is killed before one of its fsyncs, or that fails with
+        it: the next one finds what is in the page cache, and maybe not on
+        the disk. It may have written its snapshot's leaf."""
         snapshot = Snapshot(describe(self.source.path), self.tape.count())
-        self.store(kill=at).pull("files", self.source.path)
+        store = self.store(inject)
+        store.pull("files", self.source.path)
+        self.seen.append((self.tape.count(), head(store)))
         return snapshot
 
-    def find_ids(self, killed):
-        """Ask the living store. Pulls that were killed, if they wrote their
+    def find_ids(self, ended):
+        """Ask the living store. Pulls that were ended, if they wrote their
         leaves, were told of with the one after them."""
         found = self.store().snapshots()
-        for snapshot in killed[:len(found) - len(self.snapshots)]:
+        for snapshot in ended[:len(found) - len(self.snapshots)]:
             snapshot.told = self.snapshots[-1].told
             self.snapshots.insert(-1, snapshot)
         if len(found) != len(self.snapshots):
@@ -291,11 +304,19 @@ class State:
 
     def judge_next(self):
         path, oracle = self.system.next_source()
+        before = leaves(self.store.path)
         ran = self.store.pull("files", path)
         if ran.status != 0:
             self.wrong(f"the next pull: {ran}")
             return
-        self.check("after the next pull")
+        seen = [head for count, head in self.record.seen
+                if count <= self.window.end]
+        self.check("after the next pull",
+                   *(["--after", seen[-1]] if seen else []))
+        after = leaves(self.store.path)
+        for name, data in before.items():
+            if not after.get(name, b"").startswith(data):
+                self.wrong(f"{name} was written over")
         listed, begun = self.listed(), [s.id for s in self.begun()]
         # A snapshot that nobody signed may have been taken over.
         if (not len(self.told()) < len(listed) <= len(begun) + 1
@@ -307,8 +328,8 @@ class State:
         if left:
             self.wrong(f"left in incoming: {left}")
 
-    def check(self, when):
-        ran = self.store.check()
+    def check(self, when, *words):
+        ran = self.store.check(*words)
         if ran.status != 0:
             self.wrong(f"{when}: {ran}")
 
@@ -334,6 +355,16 @@ class State:
         elif describe(target) != oracle:
             self.wrong(f"{which} restores to something else")
         remove(target)
+
+
+def leaves(store):
+    """What the files of leaves hold."""
+    found = {}
+    for name in os.listdir(os.path.join(store, "ledger")):
+        if name.startswith("leaves-"):
+            with open(os.path.join(store, "ledger", name), "rb") as f:
+                found[name] = f.read()
+    return found
 
 
 def sealed_packs(store):
@@ -491,33 +522,34 @@ def begin(wall, tape, days):
 
 
 class Turns:
-    """A ledger that begins a new file of tiles or of leaves, and a pull that
-    is killed and goes on: a tape for each fsync before which it can be
-    killed. As many as there is time for, of each the edges of every third
-    window; with --all all of all."""
+    """A ledger that begins a new file of tiles or of leaves, a pull that is
+    killed before an fsync, or fails with it, and one that goes on: a tape
+    for each of its fsyncs. As many as there is time for, of each the edges
+    of every third window; with --all all of all."""
 
     name = "turn"
 
     def __init__(self, wall):
         self.wall, self.facts = wall, collections.Counter()
         self.first = {size: old_store(wall, size) for size in TURNS}
-        points = [(size, kill) for size in TURNS
-                  for kill in range(1, LAST_FSYNC + 1)]
+        points = [(size, how, at) for size in TURNS for how in (KILLED, FAILED)
+                  for at in range(1, LAST_FSYNC + 1)]
         self.points = wall.random.sample(points, len(points))
         self.k = 1 if wall.options.all else 3
 
     def run(self):
-        for size, kill in self.points:
+        for size, how, at in self.points:
             if self.facts["tapes"] and self.wall.over():
                 break
-            self.play(f"{self.name}-{size}-{kill}", self.first[size], kill)
+            inject = how.format(at)
+            self.play(f"{self.name}-{size}-{inject}", self.first[size], inject)
         return {"k": -(-len(self.points) * self.k // self.facts["tapes"]),
                 **self.facts}
 
-    def play(self, name, first, kill):
+    def play(self, name, first, inject):
         tape = calllog.Tape(name, self.wall.path(name), first)
         system = begin(self.wall, tape,
-                       lambda record, _: record.one_day(kill))
+                       lambda record, _: record.one_day(inject))
         system.walk(system.plan(self.k, system.rng.randrange(self.k),
                                 SUBSETS // len(self.points)))
         self.facts.update(system.facts)
