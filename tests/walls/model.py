@@ -5,7 +5,9 @@
 A history is a store, two sources whose trees change at random, and a row of
 random steps: pulls, pulls that are killed at a random moment, restores of any
 earlier snapshot, mounts that stay while other steps go on, verify, a cache
-that is lost, or in part, or older, files that a crash left behind. The oracle
+that is lost, or in part, or older, files that a crash left behind, a wait
+after which a pull may trust what it finds. One of the sources has times of
+whole seconds, of which a pull must trust less. The oracle
 is what treedump.py said of the source at each pull, kept here. After each
 commit the checker walks the closure of every snapshot and compares it with
 the manifest.
@@ -29,6 +31,7 @@ STEPS = 40                      # of a history, then a new store
 SOURCES = ("files", "hr.db-1")
 LARGE = 3 << 20
 TREE_LIMIT = 12 << 20           # bytes of one source
+SETTLED = 2.2                   # seconds: times so old may be trusted
 
 
 class Tree:
@@ -218,8 +221,10 @@ class History:
         self.place = wall.path(f"h{number}")
         os.mkdir(self.place)
         self.store = wall.store(f"h{number}/store")
-        self.trees = {name: Tree(self.rng, os.path.join(self.place, name))
-                      for name in SOURCES}
+        self.coarse = os.path.join(wall.path("coarse"), f"{number}")
+        self.trees = {name: Tree(self.rng, os.path.join(place, name))
+                      for name, place in zip(SOURCES,
+                                             (self.place, self.coarse))}
         self.told = {}          # snapshot name -> (root, dump), in order
         self.newest = {}        # source -> (root, (dump, change times))
         self.killed = {}        # source -> [dump] of pulls killed since
@@ -393,7 +398,7 @@ class History:
             copy(self.saved, self.cache())
 
     def settle(self):
-        time.sleep(2.2)
+        time.sleep(SETTLED)
 
     def leave_behind(self):
         path = os.path.join(self.store.path, "incoming",
@@ -425,11 +430,28 @@ class History:
             for name, (_, oracle) in self.told.items():
                 self.restored(name, oracle)
             remove(self.place)
+            remove(self.coarse)
         return self.counts
+
+
+def mount_coarse(point):
+    """A file system whose times are whole seconds: ext4 with short inodes.
+    Whether there is one."""
+    os.mkdir(point)
+    image = point + ".img"
+    with open(image, "wb") as f:
+        f.truncate(512 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-I", "128", "-N", "100000",
+                    "-O", "^has_journal", image], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ran = subprocess.run(["mount", "-o", "loop,discard", image, point],
+                         check=False)
+    return ran.returncode == 0
 
 
 def main():
     wall = Wall("model", __doc__.splitlines()[0])
+    coarse = mount_coarse(wall.path("coarse"))
     total, number = {}, 0
     while not wall.over() and wall.violations == 0:
         for what, n in History(wall, number).run().items():
@@ -437,7 +459,7 @@ def main():
         number += 1
         if number % 20 == 0:
             print(f"{number} histories, {total['steps']} steps", flush=True)
-    wall.end(tried=number, histories=number, **total)
+    wall.end(tried=number, histories=number, coarse=coarse, **total)
 
 
 if __name__ == "__main__":
