@@ -6,8 +6,9 @@ One pull after the other takes in a tree that changes between them; every
 second one is slowed down where it writes, so that its steps lie open for
 longer. Meanwhile restores, mounts, ls, snapshots, status and verify run in
 loops. Each answer is compared with what was pulled: no reader may fail, see
-half a pull, or go back behind what it could have seen. --all runs a hundred
-pulls.
+half a pull, or go back behind what it could have seen. A pull of another
+source comes now and then: it is taken in, or refused because the store is
+busy. --all runs a hundred pulls.
 """
 
 import json
@@ -15,14 +16,17 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 from wall import TOOLS, Wall, remove
 
 SOURCE = "files1"
+RIVAL = "files2"
 RESTORERS = 8
 MOUNTERS = 4
 MOUNT_READERS = 4
 ALL_PULLS = 100
+NO_ANSWERS = ("pull", "refused", "taken in")    # to a reader
 # Where a pull writes what readers read, and for how long it halts there,
 # before each such system call and behind it.
 OPEN_TO_READERS = ["ledger", "ledger/checkpoint", "ledger/leaves-00000000",
@@ -73,7 +77,7 @@ class Beside:
         self.may_halt = halting
         self.readers = ([self.restorer] * RESTORERS +
                         [self.mounter] * MOUNTERS +
-                        [self.lister, self.asker, self.verifier])
+                        [self.lister, self.asker, self.verifier, self.rival])
         self.lock = threading.Lock()
         self.dumps = []         # of each snapshot, the coming one included
         self.names = []         # of those that a pull has told
@@ -111,8 +115,8 @@ class Beside:
 
     def pull(self, slowly=False):
         self.dumps.append(dump(self.tree.path))
-        words = self.store.program("pull", "--json", "--source", SOURCE,
-                                   self.tree.path)
+        words = self.store.program("pull", "--json", "--wait", "--source",
+                                   SOURCE, self.tree.path)
         told = subprocess.run((self.halting() if slowly else []) + words,
                               env=self.store.env(), check=False,
                               stdin=subprocess.DEVNULL,
@@ -130,6 +134,29 @@ class Beside:
             self.pull(self.may_halt and len(self.names) % 2 == 1)
             self.ending |= (self.wall.over() or
                             len(self.names) >= ALL_PULLS)
+
+    def rival(self, number, rng):
+        """Does not wait for the store."""
+        source = self.wall.path(f"rival-{number}")
+        os.makedirs(source, exist_ok=True)
+        with open(os.path.join(source, f"file {rng.randrange(9)}"), "wb") as f:
+            f.write(rng.randbytes(rng.randrange(30000)))
+        ran = self.store.pull(RIVAL, source)
+        if ran.status == 1 and b"[store-busy]" in ran.err:
+            self.count("refused")
+            time.sleep(rng.random())
+        elif ran.status != 0:
+            self.wrong(f"{ran}")
+        else:
+            self.taken_in(json.loads(ran.out)["snapshot"], source)
+
+    def taken_in(self, name, source):
+        target = self.wall.path("rival-restored")
+        if self.asks("restore", name, "--target", target) is not None:
+            if dump(target) != dump(source):
+                self.wrong(f"restore {name} gave another tree: {target}")
+            remove(target)
+        self.count("taken in")
 
     # ---- readers
 
@@ -245,9 +272,8 @@ def main():
     tree = Tree(wall.path("source"), wall.random)
     beside = Beside(wall, store, tree)
     beside.run()
-    # What a pull tells is no answer to a reader.
-    wall.end(tried=sum(beside.done.values()) - beside.done.get("pull", 0),
-             **beside.done)
+    wall.end(tried=sum(n for what, n in beside.done.items()
+                       if what not in NO_ANSWERS), **beside.done)
 
 
 if __name__ == "__main__":
