@@ -26,8 +26,10 @@ from wall import HERE, Store, Wall, clean_env, remove, run
 RESTORERS = 2
 MOUNTERS = 2
 READERS = 8                     # on the mount that stays
+SHARERS = 4                     # of one descriptor of it
 FILES = 300                     # of which 6 are
 LARGE = 24 << 20                # at most so large: several packs
+LARGEST = 6                     # which have more than one content node
 UNIT = ["util/pool", "util/hook", "util/child", "view/cache"]
 UNIT_ALL = ["pull", "restore/restore", "view/file", "view/place",
             "view/unlock", "store/lookup"]
@@ -100,14 +102,32 @@ class Races(Beside):
                 if not f.read(128 << 10):
                     break
 
+    def share(self, path, rng):
+        """Read all over it with several threads, by one descriptor."""
+        with open(path, "rb", buffering=0) as f:
+            size = max(1, os.fstat(f.fileno()).st_size)
+            places = [[rng.randrange(size) for _ in range(20)]
+                      for _ in range(SHARERS)]
+            threads = [threading.Thread(target=read_at,
+                                        args=(f.fileno(), these))
+                       for these in places]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+
     def keep_reading(self, rng):
         os.nice(10)
         try:
             files = [os.path.join(folder, name) for folder, _, names in
                      os.walk(os.path.join(self.point, SOURCE, "latest"))
                      for name in names]
+            large = sorted(files, key=os.path.getsize)[-LARGEST:]
             while True:
-                self.touch(rng.choice(files), rng)
+                if rng.random() < 0.2:
+                    self.share(rng.choice(large), rng)
+                else:
+                    self.touch(rng.choice(files), rng)
                 self.count("reads")
         except OSError as e:
             # In the end the mount is told to end.
@@ -129,6 +149,14 @@ class Races(Beside):
             os.kill(pid, signal.SIGTERM)
         for t in threads:
             t.join()
+
+
+def read_at(fd, places):
+    try:
+        for at in places:
+            os.pread(fd, 128 << 10, at)
+    except OSError:
+        pass                    # the mount has ended: its reader says so
 
 
 def daemons(what):
