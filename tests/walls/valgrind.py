@@ -22,7 +22,7 @@ import time
 import small
 from wall import TOOLS, Wall, copy, remove, run
 
-COST = 5.0                      # seconds a command
+COST = 2.7                      # seconds a command
 HANGS = 300
 MEMCHECK = ["valgrind", "--leak-check=full", "--track-fds=yes",
             "--show-leak-kinds=definite,indirect,possible",
@@ -170,6 +170,8 @@ class Bench:
         copy(self.kept, self.store.path)
         os.mkdir(self.names["MNT"])
         os.mkdir(self.logs)
+        # Each pull has something to seal.
+        self.write(os.path.join(self.names["SRC"], "new"), os.urandom(50000))
         if command.before:
             command.before(self)
         words = [self.names.get(w, w) for w in command.words]
