@@ -108,6 +108,69 @@ an_insert_changes_few_pieces(void)
 	CHECK(same + 8 > n);
 }
 
+/* The hash of the place behind p[i], as the format's page says it. */
+static uint64_t
+place_hash(const uint8_t *p, size_t i)
+{
+	uint64_t h = 0;
+
+	for (size_t back = 0; back < 64; back++)
+		h += table.gear[p[i - back]] << back;
+	return h;
+}
+
+/* Numbers of the page, not of the header: a store that was cut with them is to
+ * be cut so for ever. */
+static size_t
+reference_cut(const uint8_t *p, size_t n)
+{
+	for (size_t length = 16385; length < n && length < 262144; length++) {
+		unsigned int bits = length <= 65536 ? 17 : 15;
+
+		if (place_hash(p, length - 1) >> (64 - bits) == 0)
+			return length;
+	}
+	return n < 262144 ? n : 262144;
+}
+
+static void
+as_the_page_says(void)
+{
+	size_t n, at = 0, forced = 0, before = 0;
+
+	fill();
+	n = cut_all(data, SIZE, ends);
+	for (size_t i = 0; i < n; i++) {
+		size_t length = reference_cut(data + at, SIZE - at);
+
+		forced += length == 262144;
+		before += length <= 65536;
+		CHECK_EQ(at + length, ends[i]);
+		at = ends[i];
+	}
+	CHECK(forced > 0 && before > 0 && forced + before < n);
+}
+
+/* Close behind the minimum the hash looks back at bytes before it. */
+static void
+cuts_behind_the_minimum(void)
+{
+	size_t n, found = 0;
+
+	fill();
+	n = cut_all(data, SIZE, ends);
+	for (size_t i = 1; i < n; i++) {
+		size_t length = 16385 + i % 64, at = ends[i] - length;
+		size_t want = reference_cut(data + at, SIZE - at);
+
+		CHECK_EQ(cut_next(&table, CUTTER_CONTENT, data + at, SIZE - at,
+				 true),
+			want);
+		found += want == length;
+	}
+	CHECK(found > 64);
+}
+
 static void
 short_and_equal_bytes(void)
 {
@@ -126,4 +189,5 @@ short_and_equal_bytes(void)
 
 CHECK_MAIN(TEST(lengths_are_bounded_and_near_the_aim),
 	TEST(cuts_do_not_depend_on_how_bytes_come),
-	TEST(an_insert_changes_few_pieces), TEST(short_and_equal_bytes))
+	TEST(an_insert_changes_few_pieces), TEST(as_the_page_says),
+	TEST(cuts_behind_the_minimum), TEST(short_and_equal_bytes))
