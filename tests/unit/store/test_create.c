@@ -295,34 +295,81 @@ test_foreign(void)
 	lib_done(&other);
 }
 
+/* A new ledger in place of a store's. */
+static struct append *
+begin_ledger(const struct lib_store *s)
+{
+	static const char *const names[] = {
+		"ledger/checkpoint", "ledger/leaves-00000000", "ledger/hash-0"};
+	const struct append_keys keys = {
+		s->keys->store, &s->keys->log_key, &s->keys->ledger_seed};
+	_cleanup_close_ int fd =
+		open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct append *a = NULL;
+	char path[LIB_PATH];
+
+	for (size_t i = 0; i < array_len(names); i++) {
+		lib_path(path, s->dir, names[i]);
+		CHECK(unlink(path) == 0 || errno == ENOENT);
+	}
+	CHECK(LIB_OK(append_create(fd, &keys, &a, &f)));
+	return a;
+}
+
+static int
+put_first(struct append *a, struct fault *f)
+{
+	static const struct leaf_store first = {.ledger_key = {1}};
+	uint8_t clear[LEAF_STORE_SIZE];
+
+	leaf_store_encode(&first, clear);
+	return append_put(a, LEAF_STORE, span_of(clear, sizeof(clear)),
+		span_of(NULL, 0), NULL, NULL, f);
+}
+
+/* I9: after a write or a sync that failed nothing more is written. */
+static void
+test_dead(void)
+{
+	static const enum hook_op ops[] = {
+		HOOK_PWRITE, HOOK_FSYNC, HOOK_RENAME};
+	struct lib_store s;
+
+	lib_make(&s, "store");
+	for (size_t i = 0; i < array_len(ops); i++) {
+		struct hook_plan plan = {
+			.op = ops[i], .act = HOOK_FAIL, .err = -EIO, .at = 1};
+		_cleanup_append_ struct append *a = begin_ledger(&s);
+		struct fault fault = {.code = FAULT_NONE};
+		struct stat st, now;
+		char path[LIB_PATH];
+
+		hook_set(hook_plan_run, &plan);
+		CHECK(put_first(a, &fault) < 0 || append_sign(a, &fault) < 0);
+		hook_set(NULL, NULL);
+		CHECK_EQ(fault.code, FAULT_IO);
+		lib_path(path, s.dir, "ledger/leaves-00000000");
+		CHECK(stat(path, &st) == 0);
+		LIB_FAULT(FAULT_IO, put_first(a, &f));
+		LIB_FAULT(FAULT_IO, append_sign(a, &f));
+		CHECK(stat(path, &now) == 0 && now.st_size == st.st_size);
+		lib_path(path, s.dir, "ledger/checkpoint");
+		CHECK(access(path, F_OK) != 0);
+	}
+	lib_done(&s);
+}
+
 /* A ledger that the pinned key has signed, and that began with another one. */
 static void
 test_foreign_first_leaf(void)
 {
-	static const char *const names[] = {
-		"ledger/checkpoint", "ledger/leaves-00000000", "ledger/hash-0"};
-	const struct span none = span_of(NULL, 0);
 	_cleanup_append_ struct append *a = NULL;
-	_cleanup_close_ int fd = -1;
-	struct leaf_store first = {.ledger_key = {1}};
-	struct append_keys keys;
-	uint8_t clear[LEAF_STORE_SIZE];
-	char path[LIB_PATH];
 	struct lib_store s;
 	struct store *st;
 
 	lib_make(&s, "store");
-	for (size_t i = 0; i < array_len(names); i++) {
-		lib_path(path, s.dir, names[i]);
-		CHECK(unlink(path) == 0);
-	}
-	keys = (struct append_keys){
-		s.keys->store, &s.keys->log_key, &s.keys->ledger_seed};
-	fd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	leaf_store_encode(&first, clear);
-	CHECK(LIB_OK(append_create(fd, &keys, &a, &f)));
-	CHECK(LIB_OK(append_put(a, LEAF_STORE, span_of(clear, sizeof(clear)),
-		none, NULL, NULL, &f)));
+	a = begin_ledger(&s);
+	CHECK(LIB_OK(put_first(a, &f)));
 	CHECK(LIB_OK(append_sign(a, &f)));
 	LIB_FAULT(FAULT_LEDGER_FOREIGN, store_open(s.dir, &st, &f));
 	lib_done(&s);
@@ -363,5 +410,6 @@ test_second_writer(void)
 
 CHECK_MAIN(TEST(test_open), TEST(test_folders), TEST(test_all_or_nothing),
 	TEST(test_two_inits), TEST(test_others_files), TEST(test_conf_last),
-	TEST(test_conf_bits), TEST(test_foreign), TEST(test_foreign_first_leaf),
-	TEST(test_keys), TEST(test_second_writer))
+	TEST(test_conf_bits), TEST(test_foreign), TEST(test_dead),
+	TEST(test_foreign_first_leaf), TEST(test_keys),
+	TEST(test_second_writer))
