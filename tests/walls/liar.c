@@ -75,6 +75,7 @@ lie(rocksdb_t *db, const char *how)
 		} else if (strcmp(how, "cut") == 0) {
 			r.v--;
 		} else if (strcmp(how, "far") == 0) {
+			/* Ordinal and row, u32 each. */
 			r.value[6] = 0x0f;
 		} else if (strcmp(how, "open") == 0) {
 			r.value[0] = (char)(r.value[0] + 20);
