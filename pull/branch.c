@@ -158,12 +158,16 @@ branch_problem(struct tree *t, struct batch *b, uint16_t index,
 
 /* ---- what is wanted ---- */
 
+/* A write that follows a look at a file within one tick of its file system's
+ * clock leaves no trace. When the source looked is not known here, where its
+ * words may come late; but not before it greeted. */
 static bool
 recent(const struct tree *t, const struct when *w)
 {
 	int64_t now = clock_wall().sec + t->o->clock_skew;
 
-	return w->s >= now - TRUST_WITHIN && w->s <= now + TRUST_WITHIN;
+	return w->s >= t->o->greeted - TRUST_WITHIN &&
+	       w->s <= now + TRUST_WITHIN;
 }
 
 static bool
@@ -253,13 +257,13 @@ decide(struct tree *t, struct batch *b, struct entry *e)
 			e->want = WIRE_WANT_ATTRS;
 		return has_content(&e->l) ? want_content(t, e) : 0;
 	}
+	if (e->l.kind == FILE_REGULAR && memory_due(b->dir->memory, old)) {
+		e->want = WIRE_WANT_ATTRS;
+		return want_content(t, e);
+	}
 	if (recall_attrs(e, old) != 0)
 		return -ENOMEM;
-	if (!has_content(&e->l))
-		return 0;
-	if (e->l.kind == FILE_REGULAR && memory_due(b->dir->memory, old))
-		return want_content(t, e);
-	return recall_content(e, old);
+	return has_content(&e->l) ? recall_content(e, old) : 0;
 }
 
 int

@@ -35,7 +35,7 @@ struct run {
 	struct transport transport;
 	struct peer peer;
 	bool connected;
-	int64_t clock_skew;
+	int64_t greeted, clock_skew;
 	struct tree_result tree;
 };
 
@@ -83,7 +83,8 @@ receive_hello(struct run *u, struct fault *f)
 	if (r != 0)
 		return fault_set(f, FAULT_AGENT_PROTOCOL, "agent",
 			"it does not greet as an agent does");
-	u->clock_skew = possible(hello.clock) - clock_wall().sec;
+	u->greeted = possible(hello.clock);
+	u->clock_skew = u->greeted - clock_wall().sec;
 	return 0;
 }
 
@@ -169,6 +170,7 @@ run_tree(struct run *u, struct fault *f)
 		.paths = 1,
 		.location = u->o->location,
 		.today = today(u),
+		.greeted = u->greeted,
 		.clock_skew = u->clock_skew};
 	int r;
 

@@ -58,6 +58,7 @@ struct tree_opts {
 	uint64_t store_device, store_inode;
 	uint16_t paths;
 	uint32_t today;
+	int64_t greeted;    /* source's clock when it said HELLO, seconds */
 	int64_t clock_skew; /* source's clock minus ours, seconds */
 };
 

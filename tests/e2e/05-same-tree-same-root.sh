@@ -111,6 +111,29 @@ pull late "$SCRATCH/late"
 equal 'bytes read of what is too young to be trusted' \
 	"$(field bytes_read)" 6
 
+say a file of a moment ago, over a slow line
+mkdir "$SCRATCH/slow"
+# What the agent says behind its greeting takes three seconds.
+cat >"$SCRATCH/agent" <<END
+#!/usr/bin/python3
+import os, shutil, struct, subprocess, sys, time
+child = subprocess.Popen(["$MUNIMENT_BUILD/agent/muniment-agent"],
+                         stdout=subprocess.PIPE, bufsize=0)
+out = os.fdopen(1, "wb", 0)
+head = child.stdout.read(8)
+out.write(head + child.stdout.read(struct.unpack_from("<I", head)[0]))
+time.sleep(3)
+shutil.copyfileobj(child.stdout, out)
+sys.exit(child.wait())
+END
+echo moment >"$SCRATCH/slow/deed"
+pull slow "$SCRATCH/slow" --agent "$SCRATCH/agent"
+pull slow "$SCRATCH/slow"
+equal 'bytes read of what was too young to be trusted' \
+	"$(field bytes_read)" 7
+pull slow "$SCRATCH/slow"
+equal 'bytes read of what is old' "$(field bytes_read)" 0
+
 say one byte
 printf x | dd of="$SCRATCH/src/noise" bs=1 seek=1500000 conv=notrunc \
 	2>/dev/null
