@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Goal: unchanged files are read again 20 to 40 days after their last reading, a
 # share of them each day, so that no file lies unread for longer; and status
-# tells the oldest. Days that a wrong clock put ahead are not believed.
+# tells the oldest. Their attributes too: an agent of fewer rights may not have
+# seen them. Days that a wrong clock put ahead are not believed.
 . "$(dirname "$0")/../lib/lib.sh"
 
 need faketime
@@ -16,19 +17,40 @@ for i in $(seq 1 500); do
 	printf '%05d' "$i" >"$src/f$i"
 done
 find "$src" -exec touch -h -d '2020-01-01' {} +
+/usr/bin/python3 -c 'import os, sys
+os.setxattr(sys.argv[1], "trusted.seal", b"of the town")' "$src/f7"
+cat >"$SCRATCH/agent" <<END
+#!/bin/sh
+exec setpriv --bounding-set=-sys_admin \
+	"$MUNIMENT_BUILD/agent/muniment-agent"
+END
+chmod 755 "$SCRATCH/agent"
 sleep 3
 expect_status 0 "$MUNIMENT" init --store "$store"
 
-# pull DAYS: bytes that a pull on that day reads.
+# pull DAYS [OPTION...]: bytes that a pull on that day reads.
 pull() {
-	expect_status 0 env DONT_FAKE_MONOTONIC=1 faketime -f "+${1}d" \
-		"$MUNIMENT" pull --store "$store" --source s --json "$src"
+	_day=$1
+	shift
+	expect_status 0 env DONT_FAKE_MONOTONIC=1 faketime -f "+${_day}d" \
+		"$MUNIMENT" pull --store "$store" --source s --json "$@" "$src"
 	read_bytes=$(sed -n 's/.*"bytes_read": *\([0-9]*\).*/\1/p' "$OUT")
 	[ -n "$read_bytes" ] || fail "no bytes_read in $(cat "$OUT")"
-	say "day $1: $read_bytes bytes read"
+	say "day $_day: $read_bytes bytes read"
 }
 
-pull 0
+# seal: the attribute of what was pulled last, if it has one.
+seal() {
+	rm -rf "$SCRATCH/out"
+	expect_status 0 "$MUNIMENT" restore --store "$store" s@latest \
+		--target "$SCRATCH/out"
+	/usr/bin/python3 -c 'import os, sys
+print(*(os.getxattr(sys.argv[1], n) for n in os.listxattr(sys.argv[1])))' \
+		"$SCRATCH/out/f7"
+}
+
+pull 0 --agent "$SCRATCH/agent"
+equal 'seen without the right to' "$(seal)" ''
 [ "$read_bytes" -eq 2500 ] || fail "the first pull reads all"
 pull 1
 [ "$read_bytes" -eq 0 ] || fail "nothing changed"
@@ -43,6 +65,7 @@ pull 31
 pull 41
 [ "$read_bytes" -gt 0 ] && [ "$read_bytes" -le $((2500 - half)) ] ||
 	fail "the rest is due by day 41, and no more"
+equal 'seen when it was read again' "$(seal)" "b'of the town'"
 expect_status 0 "$MUNIMENT" status --store "$store" --json
 oldest=$(sed -n 's/.*"oldest_full_read": *"\{0,1\}\([0-9-]*\).*/\1/p' "$OUT")
 want=$(date -u -d '+30 days' +%F)
