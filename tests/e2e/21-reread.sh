@@ -50,7 +50,7 @@ print(*(os.getxattr(sys.argv[1], n) for n in os.listxattr(sys.argv[1])))' \
 }
 
 pull 0 --agent "$SCRATCH/agent"
-equal 'seen without the right to' "$(seal)" ''
+[ -z "$(seal)" ] || fail "an attribute was seen without the right to"
 [ "$read_bytes" -eq 2500 ] || fail "the first pull reads all"
 pull 1
 [ "$read_bytes" -eq 0 ] || fail "nothing changed"
@@ -65,7 +65,7 @@ pull 31
 pull 41
 [ "$read_bytes" -gt 0 ] && [ "$read_bytes" -le $((2500 - half)) ] ||
 	fail "the rest is due by day 41, and no more"
-equal 'seen when it was read again' "$(seal)" "b'of the town'"
+[ "$(seal)" = "b'of the town'" ] || fail "attributes are not read again"
 expect_status 0 "$MUNIMENT" status --store "$store" --json
 oldest=$(sed -n 's/.*"oldest_full_read": *"\{0,1\}\([0-9-]*\).*/\1/p' "$OUT")
 want=$(date -u -d '+30 days' +%F)
