@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "agent/filedata.h"
@@ -29,6 +31,9 @@
 
 /* Bytes that are read of a file which claims to have none. */
 #define UNSIZED_MAX (16 * 1024 * 1024)
+
+/* linux/magic.h does not have it. */
+#define CONFIGFS_MAGIC 0x62656570
 
 #define DATA_FRAME_HEAD (WIRE_HEAD_SIZE + WIRE_DATA_HEAD)
 
@@ -351,6 +356,16 @@ send_once(struct file *f, const struct stat *st)
 	return send_data(f, f->size);
 }
 
+/* In /sys each file claims a page, whatever it holds. */
+static bool
+sizes_are_claims(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 &&
+	       (st.f_type == SYSFS_MAGIC || st.f_type == CONFIGFS_MAGIC);
+}
+
 static int
 send_end(struct file *f, const struct stat *st, uint16_t flags)
 {
@@ -404,8 +419,13 @@ filedata_send(struct out *out, struct wire_at at, int fd, const struct stat *st)
 		if (err < 0)
 			return err;
 	}
-	/* As in /sys, where each file claims a page: shorter than it says. */
-	return send_end(&f, &before, f.ended ? WIRE_END_CHANGED : 0);
+	if (!f.ended)
+		return send_end(&f, &before, 0);
+	/* Shorter than it says, before and behind. */
+	if (sizes_are_claims(fd))
+		return send_end(&f, &before, WIRE_END_CHANGED);
+	f.err = EIO;
+	return send_end(&f, &before, WIRE_END_UNREAD);
 }
 
 int

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/names.h"
+#include "util/cleanup.h"
 #include "util/hook.h"
+#include "util/io.h"
 #include "util/limits.h"
 #include "util/mem.h"
 
@@ -224,6 +227,35 @@ names_read(struct names *names, int fd, struct span last, size_t keep)
 	err = read_all(names, fd, &b);
 	sort_names(names);
 	return err;
+}
+
+/* 1 when it is one of those in dents, of which n bytes are filled. */
+static int
+among(size_t n, struct span name)
+{
+	for (size_t at = 0; at < n;) {
+		const struct dirent64 *e = (const void *)(dents + at);
+
+		if (span_eq(span_str(e->d_name), name))
+			return 1;
+		at += e->d_reclen;
+	}
+	return 0;
+}
+
+int
+names_has(int fd, struct span name)
+{
+	_cleanup_close_ int again =
+		io_openat(fd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	ssize_t got;
+	int found = 0;
+
+	if (again < 0)
+		return again;
+	while (found == 0 && (got = next_entries(again)) > 0)
+		found = among((size_t)got, name);
+	return found == 0 && got < 0 ? (int)got : found;
 }
 
 size_t

@@ -51,6 +51,10 @@ names_span(const struct names *names, const struct name *name)
 	return span_of(names->text.p + name->at, name->n);
 }
 
+/* Whether an open directory has a name now: 1, 0, or a negative errno. It is
+ * read anew. */
+must_check int names_has(int fd, struct span name);
+
 /* Bytes of memory that it holds. */
 size_t names_size(const struct names *names);
 

@@ -388,6 +388,19 @@ check_entry(struct serve *s, const struct entry *e)
 	return 0;
 }
 
+/* -ENOENT of an entry counts as removed: that it must be. Something else when a
+ * file system only says so of what is there. */
+static int
+of_entry(struct serve *s, const struct entry *e, int err)
+{
+	int wrong;
+
+	if (err != -ENOENT)
+		return err;
+	wrong = check_entry(s, e);
+	return wrong == 0 ? -EIO : -wrong;
+}
+
 /*
  * The calls for attributes take no directory, and a path could be too long
  * or be led elsewhere: so they are made from inside the directory.
@@ -407,8 +420,10 @@ read_attrs(struct serve *s, const struct entry *e, int fd,
 		return err;
 	if (wrong == 0 && fd < 0 && meta_attrs_any(&s->attrs))
 		wrong = check_entry(s, e);
-	if (wrong == 0)
+	if (wrong == 0) {
+		*problem_err = -of_entry(s, e, -*problem_err);
 		return 0;
+	}
 	*reason = PROBLEM_ATTRS;
 	*problem_err = wrong;
 	buf_clear(&s->attrs.set);
@@ -447,7 +462,7 @@ send_link(struct serve *s, const struct entry *e)
 		return problem(s, e, PROBLEM_LINK, -dir);
 	n = readlinkat(dir, e->name, target, sizeof(target));
 	if (n < 0)
-		return problem(s, e, PROBLEM_LINK, errno);
+		return problem(s, e, PROBLEM_LINK, -of_entry(s, e, -errno));
 	wrong = check_entry(s, e);
 	if (wrong != 0)
 		return problem(s, e, PROBLEM_LINK, wrong);
@@ -469,7 +484,7 @@ send_file(struct serve *s, const struct entry *e)
 	int err, failed;
 
 	fd = open_file(s, e, &st);
-	failed = fd < 0 ? -fd : 0;
+	failed = fd < 0 ? -of_entry(s, e, fd) : 0;
 	if (e->item->want & WIRE_WANT_ATTRS) {
 		err = send_attrs(s, e, fd);
 		if (err < 0)

@@ -18,6 +18,12 @@
 /* Encoded bytes of an entry besides its name. */
 #define ENTRY_FIXED (WIRE_LISTING_MAX - 256U + 1U)
 
+/* Bytes of a path that the kernel takes, with its NUL. */
+#define ROOT_MAX ((size_t)PATH_MAX)
+
+/* Names for which a directory is read again, to see whether they are gone. */
+#define LOOKS_MAX 8U
+
 /* The spare memory for names is kept up to here. */
 #define SPARE_MAX (1024U * 1024U)
 
@@ -45,7 +51,9 @@ struct level {
 	uint16_t live;	 /* entries in that */
 	uint16_t parent_entry;
 	bool begun, ended;
-	bool unread; /* not read to its end */
+	bool unread;	 /* not read to its end */
+	bool unsearched; /* it lists names that it does not find */
+	uint8_t looks;	 /* at whether it lists what is not there */
 };
 
 /* An entry of the batch that is being made. */
@@ -383,16 +391,35 @@ ask(const struct walk *w, struct draft *d, int fd, bool *mount)
 		fd, d->name, err > 0 ? META_CACHED : META_FRESH, &d->l, mount);
 }
 
+/*
+ * A name of which the kernel says that it is not there was removed since the
+ * directory told it. But there are file systems that tell names which they
+ * cannot find, and would for ever: so a directory is asked again, for some of
+ * its names. Where one is there still, no other is taken for removed.
+ */
+static bool
+was_removed(struct level *lv, const struct draft *d, int fd)
+{
+	if (lv->unsearched || lv->looks == LOOKS_MAX)
+		return !lv->unsearched;
+	lv->looks++;
+	return names_has(fd, span_str(d->name)) <= 0;
+}
+
 static void
-examine(struct walk *w, const struct level *lv, struct draft *d, int fd)
+examine(struct walk *w, struct level *lv, struct draft *d, int fd)
 {
 	bool mount, is_dir;
 	int err;
 
 	err = ask(w, d, fd, &mount);
 	if (err == -ENOENT) {
-		d->gone = true;
-		return;
+		d->gone = was_removed(lv, d, fd);
+		if (d->gone)
+			return;
+		/* Or it has come back. */
+		err = ask(w, d, fd, &mount);
+		lv->unsearched = lv->unsearched || err == -ENOENT;
 	}
 	if (err < 0) {
 		not_examined(d, -err);
@@ -418,7 +445,7 @@ by_ino(const void *ap, const void *bp)
  * they lie.
  */
 static void
-examine_all(struct walk *w, const struct level *lv, int fd)
+examine_all(struct walk *w, struct level *lv, int fd)
 {
 	if (w->drafts > 1)
 		qsort(w->turn, w->drafts, sizeof(w->turn[0]), by_ino);
@@ -604,6 +631,28 @@ list_level(struct walk *w, struct level *lv, struct batch **ret)
 	return send_batch(w, lv, ret);
 }
 
+/* What is no directory, nor a link to one: where links lead in the end. */
+static int
+reach_other(struct draft *d, char *name)
+{
+	_cleanup_free_ char *real = realpath(name, NULL);
+	bool mount;
+	int err;
+
+	if (!real)
+		return -errno;
+	if (strlen(real) >= ROOT_MAX)
+		return -ENAMETOOLONG;
+	strcpy(name, real);
+	err = meta_stat(AT_FDCWD, name, META_FRESH, &d->l, &mount);
+	/* It is another by now: it must not pass for a folder that is not
+	 * entered, nor for a link. */
+	if (err == 0 &&
+		(d->l.kind == FILE_DIRECTORY || d->l.kind == FILE_SYMLINK))
+		err = -ESTALE;
+	return err;
+}
+
 /*
  * The name by which a root is reached: with a slash behind it if it is a
  * directory or a symbolic link to one, which makes the kernel follow that
@@ -625,13 +674,11 @@ reach_root(struct walk *w, struct draft *d, struct span path)
 	err = meta_stat(AT_FDCWD, d->name, META_FOLLOW, &d->l, &mount);
 	if (err == 0)
 		d->l.flags = WIRE_ENTRY_FOLLOWS;
-	/* No directory there, nor one behind a link. Any other failure leaves
-	 * open what it is: it must not pass for a folder that is not entered. */
+	/* Any other failure leaves open what it is. */
 	if (err == -ENOTDIR || err == -ENOENT || err == -ELOOP) {
 		w->root_text.p[at + path.n] = '\0';
-		err = meta_stat(AT_FDCWD, d->name, META_FRESH, &d->l, &mount);
-		if (err == 0 && d->l.kind == FILE_DIRECTORY)
-			err = -ESTALE;
+		w->root_text.n += ROOT_MAX;
+		err = reach_other(d, (char *)w->root_text.p + at);
 	}
 	d->l.name = span_of(w->root_text.p + at, strlen(d->name));
 	d->type = DT_UNKNOWN;
@@ -648,7 +695,7 @@ list_roots(struct walk *w, struct level *lv, struct batch **ret)
 
 	assert(w->opts.paths <= WIRE_ENTRIES_MAX);
 	for (uint32_t i = 0; i < w->opts.paths; i++)
-		bytes += w->opts.path[i].n + 2;
+		bytes += w->opts.path[i].n + 2 + ROOT_MAX;
 	/* All of it now, so that the names in the drafts stay in place. */
 	err = buf_reserve(&w->root_text, bytes);
 	w->drafts = 0;

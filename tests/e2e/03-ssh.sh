@@ -27,6 +27,7 @@ fi
 new_store store "$place"
 mkdir "$place/src"
 tar -C "$place/src" -xf "$archive"
+sleep 3 # what is as young as that is read again
 
 start_sshd "$MUNIMENT_BUILD/agent/muniment-agent"
 location=vaultsource:$place/src
