@@ -16,18 +16,46 @@ parse_local(struct location *l, const char *text, struct fault *f)
 	return fault_set(f, FAULT_SOURCE_MISSING, text, "%s", strerror(errno));
 }
 
+/* The colon behind the host: NULL when there is none, and text is a path here.
+ * An IPv6 address has brackets around it, which *v6 tells. */
+static const char *
+host_end(const char *text, bool *v6)
+{
+	const char *slash = strchr(text, '/'), *open = strchr(text, '['),
+		   *colon = strchr(text, ':');
+	const char *close = open != NULL ? strstr(open, "]:") : NULL;
+
+	*v6 = close != NULL && open < colon && close > open + 1 &&
+	      (open == text || open[-1] == '@');
+	if (*v6)
+		colon = close + 1;
+	return slash != NULL && colon > slash ? NULL : colon;
+}
+
+/* ssh takes an address without its brackets. */
+static void
+drop_brackets(char *host)
+{
+	char *open = strchr(host, '[');
+
+	memmove(open, open + 1, strlen(open));
+	open[strlen(open) - 1] = '\0';
+}
+
 int
 location_parse(struct location *l, const char *text, struct fault *f)
 {
-	const char *colon = strchr(text, ':'), *slash = strchr(text, '/');
+	bool v6;
+	const char *colon = host_end(text, &v6);
 
 	*l = (struct location){NULL, NULL};
-	if (colon == NULL || (slash != NULL && slash < colon))
+	if (colon == NULL)
 		return parse_local(l, text, f);
 	if (colon == text || text[0] == '-' || text[0] == '@' ||
 		colon[-1] == '@' || colon[1] != '/')
 		return fault_set(f, FAULT_USAGE, text,
-			"a location is /path or user@host:/path");
+			"a location is /path, user@host:/path or "
+			"user@[address]:/path");
 	l->host = mem_dup(text, (size_t)(colon - text) + 1);
 	l->path = mem_strdup(colon + 1);
 	if (l->host == NULL || l->path == NULL) {
@@ -35,6 +63,8 @@ location_parse(struct location *l, const char *text, struct fault *f)
 		return fault_set(f, FAULT_NO_MEMORY, text, NULL);
 	}
 	l->host[colon - text] = '\0';
+	if (v6)
+		drop_brackets(l->host);
 	return 0;
 }
 

@@ -10,9 +10,11 @@
 #include "pull/transport.h"
 #include "util/buf.h"
 #include "util/clock.h"
+#include "util/io.h"
 #include "util/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -146,12 +148,17 @@ greet(struct run *u, struct fault *f)
 static void
 look_for_store(const struct run *u, struct tree_opts *to)
 {
+	static const char *const folders[] = LAYOUT_FOLDERS;
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 
-	if (u->where.host == NULL && stat(u->o->store, &st) == 0) {
-		to->store_device = st.st_dev;
-		to->store_inode = st.st_ino;
-	}
+	if (u->where.host != NULL)
+		return;
+	fd = io_openat(AT_FDCWD, u->o->store, O_PATH | O_DIRECTORY, 0);
+	for (size_t i = 0; fd >= 0 && i < array_len(folders); i++)
+		if (fstatat(fd, folders[i], &st, 0) == 0)
+			to->store[to->nstore++] =
+				(struct tree_place){st.st_dev, st.st_ino};
 }
 
 static int

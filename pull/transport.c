@@ -91,6 +91,14 @@ static const char *const ssh_options[] = {
 	"-o",
 	"StrictHostKeyChecking=yes",
 	"-o",
+	"NoHostAuthenticationForLocalhost=no",
+	"-o",
+	"VerifyHostKeyDNS=no",
+	"-o",
+	"ControlMaster=no", /* one may have been opened without a look at the key */
+	"-o",
+	"ControlPath=none",
+	"-o",
 	"Compression=no",
 	"-o",
 	"ClearAllForwardings=yes",
@@ -245,7 +253,9 @@ explain_ssh(struct transport *t, int status, struct fault *f)
 
 	/* ssh ends with its own 255 after a signal too. */
 	t->killed = WIFSIGNALED(status) || WEXITSTATUS(status) == 255;
-	if (strstr(t->said, "Host key verification failed") != NULL)
+	/* The other side can say this too, but ssh alone before it answers. */
+	if (!t->answered && WIFEXITED(status) && WEXITSTATUS(status) == 255 &&
+		strstr(t->said, "Host key verification failed") != NULL)
 		fault_set(&told, FAULT_HOST_KEY_UNKNOWN, "ssh", "%s", last);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		fault_set(&told, FAULT_AGENT_MISSING, "ssh", "%s", last);

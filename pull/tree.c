@@ -52,14 +52,18 @@ listing_ok(const struct listing *l)
 	       (l->flags & WIRE_ENTRY_FOLLOWS) == 0;
 }
 
-/* A pattern leaves the store out; under another name, as of a bind mount, it
- * would grow by itself with each pull. */
+/* A pattern leaves the store out; under another name, as of a bind mount of it
+ * or of one of its folders, it would grow by itself with each pull. */
 static bool
 is_store(const struct tree *t, const struct listing *l)
 {
-	return t->o->store_inode != 0 && l->kind == FILE_DIRECTORY &&
-	       (l->flags & WIRE_ENTRY_FOLLOWS) != 0 &&
-	       l->inode == t->o->store_inode && l->device == t->o->store_device;
+	if (l->kind != FILE_DIRECTORY || (l->flags & WIRE_ENTRY_FOLLOWS) == 0)
+		return false;
+	for (unsigned int i = 0; i < t->o->nstore; i++)
+		if (l->inode == t->o->store[i].inode &&
+			l->device == t->o->store[i].device)
+			return true;
+	return false;
 }
 
 static int
@@ -70,8 +74,8 @@ its_own_store(const struct listing *l, struct fault *f)
 	snprintf(name, sizeof(name), "%.*s", (int)l->name.n,
 		(const char *)l->name.p);
 	return fault_set(f, FAULT_USAGE, name,
-		"it is the store itself, by another mount: leave it out with "
-		"--exclude");
+		"it is the store itself, or of it, by another mount: leave it "
+		"out with --exclude");
 }
 
 /* Copy a batch's entries and decode them. */

@@ -9,6 +9,7 @@
 #include "pull/owners.h"
 #include "pull/peer.h"
 #include "pull/remember.h"
+#include "store/layout.h"
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/fault.h"
@@ -48,14 +49,19 @@ struct tree_sink {
 	void (*progress)(void *ctx, const struct tree_counts *c);
 };
 
+struct tree_place {
+	uint64_t device, inode;
+};
+
 struct tree_opts {
 	struct peer *peer;
 	struct ingest *ingest;
 	struct remember *remember;
 	const struct tree_sink *sink;
 	const char *location; /* for messages */
-	/* The store's folder, where the source may see it; else both are 0. */
-	uint64_t store_device, store_inode;
+	/* The store's folders, where the source may see them. */
+	struct tree_place store[LAYOUT_NFOLDERS];
+	unsigned int nstore;
 	uint16_t paths;
 	uint32_t today;
 	int64_t greeted;    /* source's clock when it said HELLO, seconds */

@@ -2,8 +2,11 @@
 #include "restore/inside.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "store/layout.h"
 
 bool
 inside_is(const char *dir, const struct stat *st)
@@ -46,11 +49,15 @@ resolve(const char *path)
 int
 inside_refuse(const char *target, const char *store, struct fault *f)
 {
+	static const char *const folders[] = LAYOUT_FOLDERS;
 	_cleanup_free_ char *real = resolve(target);
+	_cleanup_close_ int fd = open(store, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
-	if (!real || stat(store, &st) != 0 || !inside_is(real, &st))
-		return 0;
-	return fault_set(
-		f, FAULT_TARGET_BAD, target, "it lies inside the store");
+	for (size_t i = 0; real && fd >= 0 && i < LAYOUT_NFOLDERS; i++)
+		if (fstatat(fd, folders[i], &st, 0) == 0 &&
+			inside_is(real, &st))
+			return fault_set(f, FAULT_TARGET_BAD, target,
+				"it lies inside the store");
+	return 0;
 }

@@ -14,6 +14,7 @@
 #include "restore/restore_internal.h"
 
 #define SET_ID (S_ISUID | S_ISGID)
+#define NOBODY_AT_ALL UINT32_MAX
 #define ACL_ACCESS "system.posix_acl_access"
 
 /* Entries of an ACL: u32 version 2, then u16 tag, u16 rights, u32 number. */
@@ -46,7 +47,11 @@ set_owner(struct state *s)
 
 	if (at->created && e->user == s->run->uid && e->group == at->group)
 		return;
-	if (at->fd >= 0)
+	/* To chown(2) it means "as it is", and it would pass for done. */
+	if (e->user == NOBODY_AT_ALL || e->group == NOBODY_AT_ALL) {
+		errno = EINVAL;
+		r = -1;
+	} else if (at->fd >= 0)
 		r = fchown(at->fd, e->user, e->group);
 	else
 		r = fchownat(at->dirfd, at->name, e->user, e->group,

@@ -22,6 +22,15 @@
 #define LAYOUT_GAVE_UP "cache/gave-up"
 #define LAYOUT_RUN "run"
 
+/* All folders, the store itself first; an initializer. */
+#define LAYOUT_FOLDERS                                                         \
+	{                                                                      \
+		".", LAYOUT_KEYS, LAYOUT_PACKS, LAYOUT_MANIFESTS,              \
+			LAYOUT_LEDGER, LAYOUT_INCOMING, LAYOUT_CACHE,          \
+			LAYOUT_RUN                                             \
+	}
+#define LAYOUT_NFOLDERS 8
+
 /* Room for each of the names below and its NUL. */
 #define LAYOUT_NAME 96
 

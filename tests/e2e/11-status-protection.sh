@@ -56,6 +56,10 @@ for target in "$MUNIMENT_STORE" "$MUNIMENT_STORE/incoming" \
 		--target "$target"
 done
 umount "$SCRATCH/bound"
+mount --bind "$MUNIMENT_STORE/incoming" "$SCRATCH/bound"
+refused target-bad "$MUNIMENT" restore files1@latest \
+	--target "$SCRATCH/bound/new"
+umount "$SCRATCH/bound"
 expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/beside"
 
 say a leftover

@@ -110,6 +110,14 @@ mount --bind "$MUNIMENT_STORE" "$SCRATCH/bound"
 at_exit "umount $(quote "$SCRATCH/bound")"
 expect_status 2 "$MUNIMENT" pull --store "$SCRATCH/bound" --source files1 "$src"
 expect_stderr 'store: it is the store itself.*--exclude'
+mkdir "$src/packs-too"
+mount --bind "$MUNIMENT_STORE/packs" "$src/packs-too"
+at_exit "umount $(quote "$src/packs-too")"
+expect_status 2 "$MUNIMENT" pull --source files1 "$src" --cross-file-systems \
+	--exclude /vault/store
+expect_stderr 'packs-too: it is the store itself, or of it.*--exclude'
+umount "$src/packs-too"
+rmdir "$src/packs-too"
 pull files1 "$src" --store "$SCRATCH/bound" --exclude /vault/store
 has vault
 lacks vault/store

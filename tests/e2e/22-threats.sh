@@ -205,11 +205,42 @@ chmod 755 "$SCRATCH/bin/ssh"
 PATH=$SCRATCH/bin:$PATH expect_status 1 "$MUNIMENT" pull --source files2 \
 	"vaultsource:$SCRATCH/src" --ssh-config "$SCRATCH/ssh_config_open"
 for setting in 'forwardagent no' 'forwardx11 no' 'clearallforwardings yes' \
-	'permitlocalcommand no' 'requesttty false' \
+	'permitlocalcommand no' 'requesttty false' 'controlmaster (no|false)' \
+	'nohostauthenticationforlocalhost no' 'verifyhostkeydns (no|false)' \
 	'stricthostkeychecking (yes|true)'; do
 	grep -E -q "^$setting\$" "$SCRATCH/ssh-settings" ||
 		fail "not set: $setting"
 done
+
+PATH=$SCRATCH/bin:$PATH expect_status 1 "$MUNIMENT" pull --source files2 \
+	"clerk@[fe80::1]:$SCRATCH/src"
+grep -q '^hostname fe80::1$' "$SCRATCH/ssh-settings" &&
+	grep -q '^user clerk$' "$SCRATCH/ssh-settings" ||
+	fail 'an address in brackets went elsewhere'
+
+say nor on a connection that somebody opened without a look at the host key
+{
+	printf '%s\n' 'Host vaultsource'
+	printf '\t%s\n' "ControlPath $SCRATCH/master" 'ControlPersist yes' \
+		'UserKnownHostsFile /dev/null' 'LogLevel ERROR'
+	grep -v -i knownhosts "$SCRATCH/ssh_config"
+} >"$SCRATCH/ssh_config_shared"
+expect_status 0 ssh -F "$SCRATCH/ssh_config_shared" -f -N -o ControlMaster=yes \
+	-o StrictHostKeyChecking=no vaultsource
+at_exit "ssh -F $(quote "$SCRATCH/ssh_config_shared") -O exit vaultsource"
+expect_status 0 ssh -F "$SCRATCH/ssh_config_shared" -O check vaultsource
+refused host-key-unknown "$MUNIMENT" pull --source files2 \
+	"vaultsource:$SCRATCH/src" --ssh-config "$SCRATCH/ssh_config_shared"
+
+say and the other side cannot say that its key is unknown
+cat >"$SCRATCH/bin/ssh" <<END
+#!/bin/sh
+echo 'Host key verification failed.' >&2
+exit 0
+END
+PATH=$SCRATCH/bin:$PATH expect_status 1 "$MUNIMENT" pull --source files2 \
+	"vaultsource:$SCRATCH/src"
+! grep -q host-key-unknown "$ERR" || fail 'it made us doubt the key'
 
 say a wrong clock
 at() {

@@ -1100,6 +1100,36 @@ set_id_goes_with_its_owner(void)
 	view_snap_close(snap);
 }
 
+/* An owner of that number would be taken for none to set. */
+static void
+owner_that_is_none(void)
+{
+	_cleanup_session_ struct session s = SESSION_NONE;
+	struct made *m = made_begin(check_scratch());
+	struct made_entry root = made_entry("", FILE_DIRECTORY), v[2];
+	struct restore_report r;
+	struct view_snap *snap;
+	struct stat st;
+	struct fault f;
+	struct told t;
+
+	root.e.user = geteuid();
+	root.e.group = getegid();
+	v[0] = made_file(m, "group", "x", 1);
+	v[1] = made_file(m, "user", "x", 1);
+	v[0].e.group = v[1].e.user = UINT32_MAX;
+	v[0].e.mode = v[1].e.mode = 06755;
+	made_directory(m, &root, v, 2, 8, 2);
+	finish(m, &root, &s, &snap);
+	(void)restore(snap, "", "out", false, &r, &t, &f);
+	CHECK_EQ(r.lost[RESTORE_OWNER], 2);
+	CHECK(get_stat("out/user", &st));
+	CHECK_EQ(st.st_mode & 07777, 0755);
+	CHECK(get_stat("out/group", &st));
+	CHECK_EQ(st.st_mode & 07777, 0755);
+	view_snap_close(snap);
+}
+
 static void
 mask_is_no_right(void)
 {
@@ -1349,6 +1379,7 @@ CHECK_MAIN(TEST(kinds_and_links), TEST(stays_inside), TEST(takes_the_place),
 	TEST(one_number_for_two), TEST(exchanged_first), TEST(full_first),
 	TEST(moved_is_noticed), TEST(deep_tree), TEST(damage_is_left_out),
 	TEST(many_links), TEST(cut_is_told), TEST(set_id_goes_with_its_owner),
+	TEST(owner_that_is_none),
 	TEST(mask_is_no_right), TEST(nothing_is_inherited),
 	TEST(ends_on_the_disk), TEST(short_of_memory),
 	TEST(stops_without_a_trace), TEST(not_into_the_store))
