@@ -33,6 +33,8 @@ struct listing {
 	struct view_snap *snap;
 	struct owners owners;
 	struct fault *f;
+	uint64_t damaged; /* directories */
+	struct fault first;
 };
 
 static int
@@ -76,11 +78,27 @@ tell_walked(void *ctx, struct span path, const struct place *p)
 	return tell(l, &e);
 }
 
+/* The rest is listed all the same. */
+static void
+tell_damaged(void *ctx, struct span path, const struct fault *why)
+{
+	char text[FAULT_TEXT_SIZE];
+	struct listing *l = ctx;
+
+	if (l->damaged++ == 0)
+		l->first = *why;
+	out_name(stderr, path.n > 0 ? path : span_str("."));
+	fault_text(why, text, sizeof(text));
+	fprintf(stderr, ": %s\n", text);
+}
+
 static int
 list_all(struct listing *l, struct span path, struct fault *f)
 {
-	const struct below_opts o = {
-		.snap = l->snap, .entry = tell_walked, .ctx = l};
+	const struct below_opts o = {.snap = l->snap,
+		.entry = tell_walked,
+		.damaged = tell_damaged,
+		.ctx = l};
 	struct place top;
 	int err;
 
@@ -89,7 +107,13 @@ list_all(struct listing *l, struct span path, struct fault *f)
 		return err;
 	if (!place_is_dir(&top))
 		return list_path(l->snap, path, tell_listed, l, f);
-	return below_each(&o, &top, f);
+	err = below_each(&o, &top, f);
+	if (err < 0 || l->damaged == 0)
+		return err;
+	return fault_set(f, l->first.code, l->q->what,
+		"%" PRIu64 " directories, told above, could not be listed to "
+		"their end; all else is listed",
+		l->damaged);
 }
 
 static int

@@ -47,6 +47,19 @@ unknown(const char *what)
 }
 
 static int
+too_many(const char *word)
+{
+	char name[ESC_SIZE(64)];
+
+	esc_name(name, sizeof(name), span_str(word));
+	fprintf(stderr,
+		"muniment: %s: one word too many; nothing was done, "
+		"see muniment --help [usage]\n",
+		name);
+	return STATUS_USAGE;
+}
+
+static int
 help(const char *what)
 {
 	const struct verb *v;
@@ -97,13 +110,15 @@ main(int argc, char **argv)
 			stderr);
 		return STATUS_USAGE;
 	}
+	if (strcmp(argv[1], "help") == 0)
+		return argc > 3 ? too_many(argv[3]) : help(argv[2]);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return print_help(stdout);
+		return argc > 2 ? too_many(argv[2]) : print_help(stdout);
+	if (strcmp(argv[1], "--version") == 0 && argc > 2)
+		return too_many(argv[2]);
 	if (strcmp(argv[1], "--version") == 0)
 		return puts("muniment " MUNIMENT_VERSION) < 0 ||
 		       fflush(stdout) != 0;
-	if (strcmp(argv[1], "help") == 0)
-		return help(argv[2]);
 	v = verb_find(argv[1]);
 	if (!v)
 		return unknown(argv[1]);

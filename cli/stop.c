@@ -31,12 +31,15 @@ on_signal(int sig)
 const atomic_bool *
 stop_watch(void)
 {
-	struct sigaction act = {.sa_handler = on_signal}, old;
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	const struct sigaction act = {.sa_handler = on_signal};
+	struct sigaction old;
 
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	/* Under nohup it goes on. */
-	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &act, NULL);
+	/* What was ignored stays so: under nohup, and behind a script's `&`,
+	 * it goes on. */
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 &&
+			old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &act, NULL);
 	return &stop;
 }

@@ -120,6 +120,9 @@ run_failed(struct run *run, const struct dir *dir, const char *name,
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	const char *path = name;
 
+	/* What ends the run is told at its end, and once. */
+	if (f->code == FAULT_INTERRUPTED)
+		return;
 	if (run_path(dir, name, name_len, &b) == 0 && buf_u8(&b, 0) == 0)
 		path = (const char *)b.p;
 	if (is_fatal(f)) {

@@ -41,6 +41,9 @@ usage mount --passphrase-file a --passphrase-file b "$SCRATCH/none"
 usage mount --store '' "$SCRATCH/none"
 usage ls --store "$MUNIMENT_STORE" --store "$MUNIMENT_STORE" files1@latest
 usage ls --recursive=yes files1@latest
+usage help pull extra
+usage --version extra
+usage --help extra
 usage snapshots --store ''
 usage init --store "$SCRATCH/none/deeper"
 (

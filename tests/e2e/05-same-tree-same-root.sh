@@ -80,28 +80,9 @@ echo before >"$SCRATCH/late/deed"
 sleep 3
 # It changes when the vault has said what it wants of its directory.
 cat >"$SCRATCH/agent" <<END
-#!/usr/bin/python3
-import os, select, struct, subprocess, sys
-child = subprocess.Popen(["$MUNIMENT_BUILD/agent/muniment-agent"],
-                         stdin=subprocess.PIPE, bufsize=0)
-said = b""
-while child.poll() is None:
-    if not select.select([0], [], [], 0.1)[0]:
-        continue
-    said += os.read(0, 1 << 16)
-    while len(said) >= 8:
-        length, kind, _ = struct.unpack("<IHH", said[:8])
-        if len(said) < 8 + length:
-            break
-        frame, said = said[:8 + length], said[8 + length:]
-        if kind == 3 and frame[8:12] == b"\1\0\0\0":
-            with open("$SCRATCH/late/deed", "w") as f:
-                f.write("behind")
-        try:
-            child.stdin.write(frame)
-        except BrokenPipeError: # it is done, and needs no more
-            break
-sys.exit(child.wait())
+#!/bin/sh
+exec "$TOOLS/late_agent.py" "$MUNIMENT_BUILD/agent/muniment-agent" \
+	'printf behind >"$SCRATCH/late/deed"'
 END
 chmod 755 "$SCRATCH/agent"
 pull late "$SCRATCH/late" --agent "$SCRATCH/agent"

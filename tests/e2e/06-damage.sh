@@ -191,3 +191,21 @@ done
 expect_status 1 "$MUNIMENT" verify
 expect_stdout '^damaged: packs/.*an older ledger was put back.*\[ledger-damaged\]$'
 expect_stdout '^note: packs/.*\[leftover\]$'
+
+say what can be listed is listed, behind damage too
+mkdir "$SCRATCH/many" "$SCRATCH/many/a" "$SCRATCH/many/z"
+/usr/bin/python3 -c 'import os, sys
+for _ in range(3000):
+    open(os.path.join(sys.argv[1], os.urandom(60).hex()), "w").close()' \
+	"$SCRATCH/many/a"
+echo last >"$SCRATCH/many/z/last"
+new_store many-store
+pull many "$SCRATCH/many"
+most=$(find "$MUNIMENT_STORE/packs" -type f -size +256k)
+equal packs "$(echo "$most" | wc -l)" 1
+unlock "$MUNIMENT_STORE"
+flip "${most#"$MUNIMENT_STORE"/}" 70000
+expect_status 1 "$MUNIMENT" ls --recursive many@latest
+expect_stdout ' z/last$'
+expect_stderr '^a: .*\[pack-damaged\]$'
+expect_stderr '1 directories, told above, .* all else is listed'

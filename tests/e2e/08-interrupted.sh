@@ -32,7 +32,7 @@ before=$(sealed)
 
 # Begin a pull, and end it by a signal once a pack of it is sealed.
 broken_off() {
-	setsid -w "$MUNIMENT" pull --source large "$SCRATCH/large" \
+	hears_int setsid -w "$MUNIMENT" pull --source large "$SCRATCH/large" \
 		>"$SCRATCH/told" 2>&1 &
 	_job=$!
 	wait_for "[ \$(sealed) -gt $before ]" 60

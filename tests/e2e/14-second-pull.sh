@@ -138,11 +138,7 @@ say interrupted while it waits
 first files1 "$SCRATCH/src"
 for signal in TERM INT; do
 	sums "$MUNIMENT_STORE" >"$SCRATCH/before"
-	# A shell lets what it starts in the background ignore SIGINT.
-	/usr/bin/python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' \
-		"$MUNIMENT" pull --wait --source files2 "$SCRATCH/other" \
+	hears_int "$MUNIMENT" pull --wait --source files2 "$SCRATCH/other" \
 		>"$OUT" 2>"$ERR" &
 	second=$!
 	wait_for "readlink /proc/$second/fd/* |

@@ -21,6 +21,14 @@ new_store() {
 	expect_status 0 "$MUNIMENT" init
 }
 
+# hears_int COMMAND... &: a shell lets what it starts in the background ignore
+# SIGINT, and then it goes on ignoring it.
+hears_int() {
+	exec /usr/bin/python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+}
+
 # unlock FOLDER: take the immutable flags away, to damage or to remove it.
 unlock() {
 	chattr -R -f -i "$1" || :
