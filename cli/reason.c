@@ -22,6 +22,10 @@ reason_text(uint32_t reason, uint32_t err)
 
 	if (reason == PROBLEM_CHANGED && err == ENOENT)
 		return "it was removed before it could be read";
+	if (err == ESTALE &&
+		(reason == PROBLEM_NOT_OPENED || reason == PROBLEM_ATTRS ||
+			reason == PROBLEM_LINK))
+		return "it was replaced or moved before it could be read";
 	if (reason >= array_len(text) || !text[reason])
 		return "it could not be stored";
 	return text[reason];
