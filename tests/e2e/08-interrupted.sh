@@ -154,3 +154,36 @@ equal root "$(field root)" "$root"
 [ "$(field bytes_read)" -gt 0 ] || fail 'what cache told it so much?'
 [ ! -e "$MUNIMENT_STORE/cache/gave-up" ] || fail 'they hold again'
 expect_status 0 "$MUNIMENT" verify --read-data
+
+say an agent that ends otherwise than it should: nothing is known of what it sent
+mkdir -p "$SCRATCH/deeds/folder"
+for i in $(seq 40); do
+	head -c 2000 /dev/urandom >"$SCRATCH/deeds/folder/$i"
+done
+cat >"$SCRATCH/agent" <<END
+#!/usr/bin/python3
+import os, struct, subprocess, sys
+child = subprocess.Popen(["$MUNIMENT_BUILD/agent/muniment-agent"],
+                         stdout=subprocess.PIPE)
+out = os.fdopen(1, "wb", 0)
+while True:
+    head = child.stdout.read(8)
+    if not head:
+        sys.exit(child.wait())
+    length, kind, _ = struct.unpack("<IHH", head)
+    payload = child.stdout.read(length)
+    if kind == 75:              # DONE, of so many batches
+        payload = bytes(length)
+    out.write(head + payload)
+END
+chmod 755 "$SCRATCH/agent"
+sleep 3
+expect_status 1 "$MUNIMENT" pull --source deeds "$SCRATCH/deeds" \
+	--agent "$SCRATCH/agent"
+expect_stderr '\[agent-protocol\]$'
+# It takes the numbers that packs would have had.
+head -c 200000 /dev/urandom >"$SCRATCH/src/more"
+pull files1 "$SCRATCH/src"
+pull deeds "$SCRATCH/deeds"
+expect_status 0 "$MUNIMENT" restore deeds@latest --target "$SCRATCH/deeds.out"
+diff -r "$SCRATCH/deeds" "$SCRATCH/deeds.out"

@@ -3,8 +3,8 @@
 # Goal: what a source's file system says wrongly never passes for what is so. A
 # file that is listed, and of which a call says that it is not there, is no
 # removed one; one whose bytes end before its size was not read to its end; a
-# location that leads nowhere is not an empty folder. Each ends with status 3
-# or 1, and says so.
+# location that leads nowhere is not an empty folder; nor does a file that took
+# another's place. Each ends with status 3 or 1, and says so.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/store.sh"
 need_root
@@ -106,3 +106,12 @@ for where in "$SCRATCH/link2" "there:$SCRATCH/link2"; do
 	equal files "$(find "$SCRATCH/out4" -type f | wc -l)" 1
 	cmp "$SCRATCH/src/payroll" "$(find "$SCRATCH/out4" -type f)"
 done
+
+say a file that another took the place of
+cp "$SCRATCH/src/first" "$SCRATCH/new"
+cat >"$SCRATCH/agent" <<END
+#!/bin/sh
+exec "$TOOLS/late_agent.py" "$real" 'mv "$SCRATCH/new" "$SCRATCH/src/zoning"'
+END
+rm -rf "$MUNIMENT_STORE/cache"
+problem 'zoning: it was replaced or moved before it could be read: .*'

@@ -46,7 +46,8 @@ TURNS = (256, 4096)             # leaves: a new hash-1, a new leaves file
 LEAF_PACK = b"\x05\0"
 FS_IOC_GETFLAGS = 0x80086601
 FS_IMMUTABLE_FL = 0x10
-OLD = 1_700_000_000             # a time that no pull distrusts
+OLD = 1_700_000_000             # a time like any other
+SETTLED = 2.2                   # seconds: times so old may be trusted
 SYSTEMS = (
     # A rename over a file does not write the new one out on its own.
     FileSystem(
@@ -136,6 +137,8 @@ class Source:
         for folder, _, files in os.walk(self.path, topdown=False):
             for path in [os.path.join(folder, n) for n in files] + [folder]:
                 os.utime(path, (OLD, OLD + self.serial))
+        # What changed a moment ago has no stat record.
+        time.sleep(SETTLED)
 
 
 class Record:
@@ -504,21 +507,29 @@ def old_store(wall, size):
     return folder
 
 
-def begin(wall, tape, days):
-    """Record; what the next pull finds is the last tree, or one that has
-    changed once more."""
-    name = tape.name
-    rng = random.Random(f"{wall.options.seed} {name}")
-    source = Source(rng, wall.path(f"{name}-source"))
-    record = Record(wall, tape, source)
-    days(record, rng)
-    sources = [(source.path, describe(source.path))]
-    later = wall.path(f"{name}-later")
-    copy(source.path, later)
+def random_of(wall, name):
+    return random.Random(f"{wall.options.seed} {name}")
+
+
+def now_and_later(wall, name, source):
+    """What the next pull may find: the tree, or one that has changed once
+    more."""
+    now, later = source.path, wall.path(f"{name}-later")
+    copy(now, later)
     source.path = later
     source.change()
-    sources.append((later, describe(later)))
-    return System(wall, rng, record, sources)
+    source.path = now
+    return [(path, describe(path)) for path in (now, later)]
+
+
+def begin(wall, tape):
+    """Record the first days of a store."""
+    rng = random_of(wall, tape.name)
+    source = Source(rng, wall.path(f"{tape.name}-source"))
+    record = Record(wall, tape, source)
+    record.first_days(rng)
+    return System(wall, rng, record,
+                  now_and_later(wall, tape.name, source))
 
 
 class Turns:
@@ -532,6 +543,9 @@ class Turns:
     def __init__(self, wall):
         self.wall, self.facts = wall, collections.Counter()
         self.first = {size: old_store(wall, size) for size in TURNS}
+        self.source = Source(random_of(wall, self.name),
+                             wall.path(f"{self.name}-source"))
+        self.sources = now_and_later(wall, self.name, self.source)
         points = [(size, how, at) for size in TURNS for how in (KILLED, FAILED)
                   for at in range(1, LAST_FSYNC + 1)]
         self.points = wall.random.sample(points, len(points))
@@ -548,14 +562,15 @@ class Turns:
 
     def play(self, name, first, inject):
         tape = calllog.Tape(name, self.wall.path(name), first)
-        system = begin(self.wall, tape,
-                       lambda record, _: record.one_day(inject))
+        record = Record(self.wall, tape, self.source)
+        record.one_day(inject)
+        system = System(self.wall, random_of(self.wall, name), record,
+                        self.sources)
         system.walk(system.plan(self.k, system.rng.randrange(self.k),
                                 SUBSETS // len(self.points)))
         self.facts.update(system.facts)
         self.facts["tapes"] += 1
-        for path in (name, name + "-source", name + "-later"):
-            remove(self.wall.path(path))
+        remove(self.wall.path(name))
 
 
 def main():
@@ -568,13 +583,12 @@ def main():
     lone_namespace()
     wall = Wall("powercuts", __doc__)
     try:
-        systems = [begin(wall, blocklog.Tape(fs, wall.path(fs.name)),
-                         Record.first_days) for fs in SYSTEMS]
+        systems = [begin(wall, blocklog.Tape(fs, wall.path(fs.name)))
+                   for fs in SYSTEMS]
     except blocklog.Missing as e:
         print(f"powercuts: skipped: {e}")
         sys.exit(77)
-    systems.append(begin(wall, calllog.Tape("least", wall.path("least")),
-                         Record.first_days))
+    systems.append(begin(wall, calllog.Tape("least", wall.path("least"))))
     systems.append(Turns(wall))
     with concurrent.futures.ThreadPoolExecutor(len(systems)) as pool:
         facts = {system.name: found for system, found in
