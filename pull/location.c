@@ -16,6 +16,16 @@ parse_local(struct location *l, const char *text, struct fault *f)
 	return fault_set(f, FAULT_SOURCE_MISSING, text, "%s", strerror(errno));
 }
 
+/* An IPv6 address, maybe with the name of an interface: of such letters. */
+static bool
+is_v6(const char *p, size_t n)
+{
+	return n > 0 && strchr("-%.", p[0]) == NULL &&
+	       memchr(p, ':', n) != NULL &&
+	       strspn(p, "0123456789abcdefghijklmnopqrstuvwxyz"
+			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ:.%_~-") == n;
+}
+
 /* The colon behind the host: NULL when there is none, and text is a path here.
  * An IPv6 address has brackets around it, which *v6 tells. */
 static const char *
@@ -25,8 +35,9 @@ host_end(const char *text, bool *v6)
 		   *colon = strchr(text, ':');
 	const char *close = open != NULL ? strstr(open, "]:") : NULL;
 
-	*v6 = close != NULL && open < colon && close > open + 1 &&
-	      (open == text || open[-1] == '@');
+	*v6 = close != NULL && open < colon &&
+	      (open == text || open[-1] == '@') &&
+	      is_v6(open + 1, (size_t)(close - open) - 1);
 	if (*v6)
 		colon = close + 1;
 	return slash != NULL && colon > slash ? NULL : colon;

@@ -25,6 +25,21 @@ __wrap_realpath(const char *path, char *resolved)
 	return path[0] == '/' ? strdup(path) : NULL;
 }
 
+/* user@host:/path; an address with a colon in brackets. */
+static char *
+join(const struct location *l)
+{
+	const char *at = strrchr(l->host, '@'), *colon = strchr(l->host, ':');
+	int user = at ? (int)(at + 1 - l->host) : 0;
+	char *text = NULL;
+
+	/* It is the host that has the colon. */
+	TRIP_MUST(!colon || !at || colon > at);
+	TRIP_MUST(asprintf(&text, colon ? "%.*s[%s]:%s" : "%.*s%s:%s", user,
+			  l->host, l->host + user, l->path) > 0);
+	return text;
+}
+
 static void
 parse(const char *text)
 {
@@ -37,11 +52,11 @@ parse(const char *text)
 	if (l.host == NULL) {
 		TRIP_MUST(strcmp(l.path, text) == 0);
 	} else {
-		TRIP_MUST(asprintf(&again, "%s:%s", l.host, l.path) > 0);
+		again = join(&l);
 		TRIP_MUST(strcmp(again, text) == 0);
 		/* What ssh would take for an option or a path. */
 		TRIP_MUST(l.host[0] != '\0' && l.host[0] != '-');
-		TRIP_MUST(strpbrk(l.host, ":/") == NULL);
+		TRIP_MUST(strchr(l.host, '/') == NULL);
 		TRIP_MUST(
 			l.host[0] != '@' && l.host[strlen(l.host) - 1] != '@');
 	}
