@@ -58,7 +58,7 @@ class Tree:
 
     def settle(self):
         """Until it is old enough to be believed unchanged."""
-        time.sleep(2.1)
+        time.sleep(3.1)
 
 
 def process(pid):

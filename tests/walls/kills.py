@@ -625,8 +625,9 @@ def scenes(w):
     copy(one, two)
     change_tree(two, rng)
     make_large(large, rng)
-    # What has changed less than 2 s before is not believed to be unchanged.
-    time.sleep(2.1)
+    # What has changed just before, by whole seconds, is not believed
+    # to be unchanged.
+    time.sleep(3.1)
     empty, first, second = (w.store(n) for n in ("empty", "first", "second"))
     empty.make()
     trees = {}

@@ -31,7 +31,7 @@ STEPS = 40                      # of a history, then a new store
 SOURCES = ("files", "hr.db-1")
 LARGE = 3 << 20
 TREE_LIMIT = 12 << 20           # bytes of one source
-SETTLED = 2.2                   # seconds: times so old may be trusted
+SETTLED = 3.1                   # seconds: times so old may be trusted
 
 
 class Tree:

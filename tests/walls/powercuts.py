@@ -47,7 +47,7 @@ LEAF_PACK = b"\x05\0"
 FS_IOC_GETFLAGS = 0x80086601
 FS_IMMUTABLE_FL = 0x10
 OLD = 1_700_000_000             # a time like any other
-SETTLED = 2.2                   # seconds: times so old may be trusted
+SETTLED = 3.1                   # seconds: times so old may be trusted
 SYSTEMS = (
     # A rename over a file does not write the new one out on its own.
     FileSystem(
