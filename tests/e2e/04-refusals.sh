@@ -377,7 +377,9 @@ pull first "$SCRATCH/src"
 
 say and a target that is full
 mkdir "$disk/out"
-head -c 160000000 /dev/zero | tr '\0' z >"$SCRATCH/large/zzz"
+for name in xxx yyy zzz; do
+	head -c 80000000 /dev/zero | tr '\0' z >"$SCRATCH/large/$name"
+done
 new_store big
 pull big "$SCRATCH/large"
 refused target-full "$MUNIMENT" restore big@latest --target "$disk/out"
