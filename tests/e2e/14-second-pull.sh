@@ -153,6 +153,18 @@ for signal in TERM INT; do
 	sums "$MUNIMENT_STORE" >"$SCRATCH/after"
 	same "$SCRATCH/before" "$SCRATCH/after"
 done
+
+say what it was told to ignore it ignores
+"$MUNIMENT" pull --wait --source files2 "$SCRATCH/other" >"$OUT" 2>"$ERR" &
+second=$!
+wait_for "readlink /proc/$second/fd/* |
+	grep -q -x -F $(quote "$MUNIMENT_STORE/ledger")"
+kill -INT "$second"
+sleep 1
+_alive "$second" || fail 'a pull behind a script heeds the INT of a terminal'
+kill -TERM "$second"
+wait_for "! _alive $second"
+wait "$second" || :
 let_go
 equal snapshots 11 "$(snapshots)"
 
