@@ -34,29 +34,28 @@ print_help(FILE *to)
 }
 
 static int
-unknown(const char *what)
-{
-	char name[ESC_SIZE(64)];
-
-	esc_name(name, sizeof(name), span_str(what));
-	fprintf(stderr,
-		"muniment: %s: no such verb; nothing was done, "
-		"see muniment --help [usage]\n",
-		name);
-	return STATUS_USAGE;
-}
-
-static int
-too_many(const char *word)
+refuse_word(const char *word, const char *why)
 {
 	char name[ESC_SIZE(64)];
 
 	esc_name(name, sizeof(name), span_str(word));
 	fprintf(stderr,
-		"muniment: %s: one word too many; nothing was done, "
+		"muniment: %s: %s; nothing was done, "
 		"see muniment --help [usage]\n",
-		name);
+		name, why);
 	return STATUS_USAGE;
+}
+
+static int
+unknown(const char *what)
+{
+	return refuse_word(what, "no such verb");
+}
+
+static int
+too_many(const char *what)
+{
+	return refuse_word(what, "one word too many");
 }
 
 static int
