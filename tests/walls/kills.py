@@ -483,7 +483,7 @@ class Mount(Scene):
     def look(self, work, place=None):
         """Mount, read all, unmount. Reading is left to processes that can be
         killed if they hang."""
-        command, point = self.command(work), work.at("mnt")
+        command = self.command(work)
         words = work.words(command, place)
         child = subprocess.Popen(words, env=work.store.env(),
                                  stdin=subprocess.DEVNULL,
@@ -495,7 +495,7 @@ class Mount(Scene):
             time.sleep(0.002)
         read = self.read(work) if self.is_mounted(work) else None
         if self.is_mounted(work):
-            work.expect(run(["umount", point]), 0)
+            self.unmount(work)
         elif place:
             # Whoever waited for the one that was killed has taken it down.
             read = None
@@ -509,6 +509,17 @@ class Mount(Scene):
         seen = work.seen(wall.Ran(words, status, out, err), command)
         self.ended(work, seen, place, read)
         return seen
+
+    def unmount(self, work):
+        """Whoever waits for the one that was killed may look at the mount in
+        this moment, or take it down."""
+        until = time.monotonic() + HANGS
+        while self.is_mounted(work):
+            ran = run(["umount", work.at("mnt")])
+            if ran.status != 0 and time.monotonic() > until:
+                work.expect(ran, 0)
+                return
+            time.sleep(0 if ran.status == 0 else 0.01)
 
     def read(self, work):
         path = os.path.join(work.at("mnt"), SOURCE, "latest")
