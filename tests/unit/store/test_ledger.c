@@ -128,6 +128,45 @@ test_torn(void)
 	grow_done(&g);
 }
 
+struct order {
+	bool synced;
+	unsigned int writes, early;
+};
+
+static int
+on_order(void *ctx, enum hook_op op, size_t *len)
+{
+	struct order *o = ctx;
+
+	(void)len;
+	o->synced = o->synced || op == HOOK_FSYNC;
+	if (op == HOOK_PWRITE) {
+		o->writes++;
+		o->early += !o->synced;
+	}
+	return 0;
+}
+
+/* I9: names that a killed writer left in the page cache alone are durable before
+ * anything is written behind them. */
+static void
+test_names_first(void)
+{
+	struct order o = {0};
+	struct writer *w = NULL;
+	struct grown g;
+
+	grow(&g);
+	cut(&g, g.leaves[0].n + 9);
+	hook_set(on_order, &o);
+	CHECK(LIB_OK(writer_open(g.s.dir, NULL, &w, &f)));
+	hook_set(NULL, NULL);
+	CHECK(o.writes > 0);
+	CHECK_EQ(o.early, 0);
+	writer_close(w);
+	grow_done(&g);
+}
+
 /* As a power cut may leave it: whole length, any of its bytes zero; and torn
  * once more in the pad that a recovery wrote. */
 static void
@@ -602,8 +641,9 @@ test_checkpoint_put_back(void)
 	lib_done(&s);
 }
 
-CHECK_MAIN(TEST(test_tree), TEST(test_torn), TEST(test_torn_twice),
-	TEST(test_taken_over), TEST(test_passed_over), TEST(test_torn_much),
-	TEST(test_torn_hole), TEST(test_torn_much_behind_reject),
-	TEST(test_rolled_back), TEST(test_tiles), TEST(test_many),
-	TEST(test_faults), TEST(test_names), TEST(test_checkpoint_put_back))
+CHECK_MAIN(TEST(test_tree), TEST(test_torn), TEST(test_names_first),
+	TEST(test_torn_twice), TEST(test_taken_over), TEST(test_passed_over),
+	TEST(test_torn_much), TEST(test_torn_hole),
+	TEST(test_torn_much_behind_reject), TEST(test_rolled_back),
+	TEST(test_tiles), TEST(test_many), TEST(test_faults), TEST(test_names),
+	TEST(test_checkpoint_put_back))
