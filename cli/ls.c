@@ -82,14 +82,11 @@ tell_walked(void *ctx, struct span path, const struct place *p)
 static void
 tell_damaged(void *ctx, struct span path, const struct fault *why)
 {
-	char text[FAULT_TEXT_SIZE];
 	struct listing *l = ctx;
 
 	if (l->damaged++ == 0)
 		l->first = *why;
-	out_name(stderr, path.n > 0 ? path : span_str("."));
-	fault_text(why, text, sizeof(text));
-	fprintf(stderr, ": %s\n", text);
+	out_about(path, why);
 }
 
 static int

@@ -98,6 +98,12 @@ become(const struct verb *v, char **argv)
 	return out_fail(&f);
 }
 
+static int
+print_version(void)
+{
+	return puts("muniment " MUNIMENT_VERSION) < 0 || fflush(stdout) != 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,11 +119,8 @@ main(int argc, char **argv)
 		return argc > 3 ? too_many(argv[3]) : help(argv[2]);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return argc > 2 ? too_many(argv[2]) : print_help(stdout);
-	if (strcmp(argv[1], "--version") == 0 && argc > 2)
-		return too_many(argv[2]);
 	if (strcmp(argv[1], "--version") == 0)
-		return puts("muniment " MUNIMENT_VERSION) < 0 ||
-		       fflush(stdout) != 0;
+		return argc > 2 ? too_many(argv[2]) : print_version();
 	v = verb_find(argv[1]);
 	if (!v)
 		return unknown(argv[1]);

@@ -81,6 +81,16 @@ out_name(FILE *to, struct span name)
 }
 
 void
+out_about(struct span path, const struct fault *why)
+{
+	char text[FAULT_TEXT_SIZE];
+
+	out_name(stderr, path.n > 0 ? path : span_str("."));
+	fault_text(why, text, sizeof(text));
+	fprintf(stderr, ": %s\n", text);
+}
+
+void
 out_bytes(char dst[OUT_BYTES], uint64_t n)
 {
 	static const char unit[] = "KMGTPE";

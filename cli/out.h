@@ -36,6 +36,9 @@ int out_unheard(const char *made, int err, struct fault *f);
 /* A foreign name, escaped. */
 void out_name(FILE *to, struct span name);
 
+/* A line on stderr of what became of one of many (path empty: of their top). */
+void out_about(struct span path, const struct fault *why);
+
 /* "1.4 GiB"; "512 B". */
 #define OUT_BYTES 16
 void out_bytes(char dst[OUT_BYTES], uint64_t n);

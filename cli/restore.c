@@ -52,16 +52,12 @@ clear_line(struct told *t)
 static void
 tell_problem(void *ctx, struct span path, const struct fault *why)
 {
-	char text[FAULT_TEXT_SIZE];
 	struct told *t = ctx;
 
 	if (++t->problems > SHOWN)
 		return;
 	clear_line(t);
-	/* The target itself has no name below it. */
-	out_name(stderr, path.n > 0 ? path : span_str("."));
-	fault_text(why, text, sizeof(text));
-	fprintf(stderr, ": %s\n", text);
+	out_about(path, why);
 }
 
 static void

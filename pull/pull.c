@@ -148,14 +148,14 @@ greet(struct run *u, struct fault *f)
 static void
 look_for_store(const struct run *u, struct tree_opts *to)
 {
-	static const char *const folders[] = LAYOUT_FOLDERS;
+	static const char *const folders[LAYOUT_NFOLDERS] = LAYOUT_FOLDERS;
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (u->where.host != NULL)
 		return;
 	fd = io_openat(AT_FDCWD, u->o->store, O_PATH | O_DIRECTORY, 0);
-	for (size_t i = 0; fd >= 0 && i < array_len(folders); i++)
+	for (size_t i = 0; fd >= 0 && i < LAYOUT_NFOLDERS; i++)
 		if (fstatat(fd, folders[i], &st, 0) == 0)
 			to->store[to->nstore++] =
 				(struct tree_place){st.st_dev, st.st_ino};

@@ -49,7 +49,7 @@ resolve(const char *path)
 int
 inside_refuse(const char *target, const char *store, struct fault *f)
 {
-	static const char *const folders[] = LAYOUT_FOLDERS;
+	static const char *const folders[LAYOUT_NFOLDERS] = LAYOUT_FOLDERS;
 	_cleanup_free_ char *real = resolve(target);
 	_cleanup_close_ int fd = open(store, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
