@@ -94,7 +94,7 @@ entry_print(const struct list_entry *e, const struct entry_owner *o)
 	out_name(stdout, e->name.n > 0 ? e->name : span_str("/"));
 	if (d->kind == FILE_SYMLINK) {
 		fputs(" -> ", stdout);
-		out_name(stdout, e->target);
+		out_name(stdout, e->damage ? span_str("?") : e->target);
 	}
 	putchar('\n');
 }
@@ -106,7 +106,7 @@ add_details(struct json *j, const struct list_entry *e)
 
 	if (d->kind == FILE_REGULAR)
 		json_number(j, "size", d->size);
-	if (d->kind == FILE_SYMLINK)
+	if (d->kind == FILE_SYMLINK && !e->damage)
 		json_name(j, "target", e->target);
 	if (is_device(d)) {
 		json_number(j, "major", d->major);

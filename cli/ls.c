@@ -33,7 +33,7 @@ struct listing {
 	struct view_snap *snap;
 	struct owners owners;
 	struct fault *f;
-	uint64_t damaged; /* directories */
+	uint64_t damaged; /* directories, links */
 	struct fault first;
 };
 
@@ -56,28 +56,6 @@ tell(struct listing *l, const struct list_entry *e)
 	return 0;
 }
 
-static int
-tell_listed(void *ctx, const struct list_entry *e)
-{
-	return tell(ctx, e);
-}
-
-static int
-tell_walked(void *ctx, struct span path, const struct place *p)
-{
-	struct listing *l = ctx;
-	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
-	struct list_entry e = {path, p, {NULL, 0}};
-	int err;
-
-	if (p->entry.kind == FILE_SYMLINK) {
-		err = place_link(l->snap, p, &o, &e.target, l->f);
-		if (err < 0)
-			return err;
-	}
-	return tell(l, &e);
-}
-
 /* The rest is listed all the same. */
 static void
 tell_damaged(void *ctx, struct span path, const struct fault *why)
@@ -87,6 +65,22 @@ tell_damaged(void *ctx, struct span path, const struct fault *why)
 	if (l->damaged++ == 0)
 		l->first = *why;
 	out_about(path, why);
+}
+
+static int
+tell_entry(void *ctx, const struct list_entry *e)
+{
+	if (e->damage)
+		tell_damaged(ctx, e->name, e->damage);
+	return tell(ctx, e);
+}
+
+static int
+tell_walked(void *ctx, struct span path, const struct place *p)
+{
+	struct listing *l = ctx;
+
+	return list_one(l->snap, path, p, tell_entry, l, l->f);
 }
 
 static int
@@ -102,14 +96,21 @@ list_all(struct listing *l, struct span path, struct fault *f)
 	err = place_resolve(l->snap, path, &top, NULL, f);
 	if (err < 0)
 		return err;
-	if (!place_is_dir(&top))
-		return list_path(l->snap, path, tell_listed, l, f);
-	err = below_each(&o, &top, f);
+	return place_is_dir(&top) ? below_each(&o, &top, f)
+				  : list_path(l->snap, path, tell_entry, l, f);
+}
+
+static int
+list_entries(struct listing *l, struct span path, struct fault *f)
+{
+	int err = l->q->recursive ? list_all(l, path, f)
+				  : list_path(l->snap, path, tell_entry, l, f);
+
 	if (err < 0 || l->damaged == 0)
 		return err;
 	return fault_set(f, l->first.code, l->q->what,
-		"%" PRIu64 " directories, told above, could not be listed to "
-		"their end; all else is listed",
+		"%" PRIu64 " directories or links, told above, could not be "
+		"read to their end; all else is listed",
 		l->damaged);
 }
 
@@ -146,8 +147,7 @@ list(struct session *s, const struct request *q, struct fault *f)
 	l.snap = snap;
 	if (q->problems)
 		return view_problems_each(snap, tell_problem, &l, f);
-	err = q->recursive ? list_all(&l, path, f)
-			   : list_path(snap, path, tell_listed, &l, f);
+	err = list_entries(&l, path, f);
 	owners_free(&l.owners);
 	return err;
 }

@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/list.h"
 
-struct listing_run {
-	struct view_snap *snap;
-	list_fn *fn;
-	void *ctx;
-	struct fault *f;
-	int damage; /* of a target */
-};
-
-static int
-tell(struct listing_run *l, struct span name, const struct place *p)
+int
+list_one(struct view_snap *s, struct span name, const struct place *p,
+	list_fn *fn, void *ctx, struct fault *f)
 {
 	_cleanup_view_object_ struct view_object o = VIEW_OBJECT_NONE;
-	struct list_entry e = {name, p, {NULL, 0}};
+	struct list_entry e = {.name = name, .place = p};
+	struct fault damage = {0};
 	int err;
 
 	if (p->entry.kind == FILE_SYMLINK) {
-		err = place_link(l->snap, p, &o, &e.target, l->f);
+		err = place_link(s, p, &o, &e.target, &damage);
+		if (err < 0 && damage.code == FAULT_NO_MEMORY) {
+			if (f)
+				*f = damage;
+			return err;
+		}
 		if (err < 0)
-			l->damage = err;
+			e.damage = &damage;
 	}
-	return l->fn(l->ctx, &e);
+	return fn(ctx, &e);
 }
 
 static int
-tell_directory(struct listing_run *l, const struct place *dir)
+list_directory(struct view_snap *s, const struct place *dir, list_fn *fn,
+	void *ctx, struct fault *f)
 {
 	struct place_dir d;
 	struct place p;
 	struct span name;
 	int err;
 
-	err = place_dir_open(l->snap, dir, 0, &d, l->f);
+	err = place_dir_open(s, dir, 0, &d, f);
 	if (err < 0)
 		return err;
-	while ((err = place_dir_next(&d, &name, &p, l->f)) > 0) {
-		err = tell(l, name, &p);
+	while ((err = place_dir_next(&d, &name, &p, f)) > 0) {
+		err = list_one(s, name, &p, fn, ctx, f);
 		if (err != 0)
 			break;
 	}
@@ -48,7 +48,6 @@ int
 list_path(struct view_snap *s, struct span path, list_fn *fn, void *ctx,
 	struct fault *f)
 {
-	struct listing_run l = {s, fn, ctx, f, 0};
 	struct span name;
 	struct place p;
 	int err;
@@ -56,6 +55,6 @@ list_path(struct view_snap *s, struct span path, list_fn *fn, void *ctx,
 	err = place_resolve(s, path, &p, &name, f);
 	if (err < 0)
 		return err;
-	err = place_is_dir(&p) ? tell_directory(&l, &p) : tell(&l, name, &p);
-	return err != 0 ? err : l.damage;
+	return place_is_dir(&p) ? list_directory(s, &p, fn, ctx, f)
+				: list_one(s, name, &p, fn, ctx, f);
 }

@@ -208,4 +208,25 @@ flip "${most#"$MUNIMENT_STORE"/}" 70000
 expect_status 1 "$MUNIMENT" ls --recursive many@latest
 expect_stdout ' z/last$'
 expect_stderr '^a: .*\[pack-damaged\]$'
-expect_stderr '1 directories, told above, .* all else is listed'
+expect_stderr '1 directories or links, told above, .* all else is listed'
+
+say links whose targets are lost are listed, and named
+mkdir "$SCRATCH/links"
+/usr/bin/python3 -c 'import os, sys
+for i in range(400):
+    os.symlink(os.urandom(1000).hex(), f"{sys.argv[1]}/{i}")' "$SCRATCH/links"
+new_store link-store
+pull links "$SCRATCH/links"
+most=$(find "$MUNIMENT_STORE/packs" -type f -size +256k)
+equal packs "$(echo "$most" | wc -l)" 1
+unlock "$MUNIMENT_STORE"
+flip "${most#"$MUNIMENT_STORE"/}" 150000
+for how in "" --recursive; do
+	# shellcheck disable=SC2086
+	expect_status 1 "$MUNIMENT" ls $how links@latest
+	equal entries "$(wc -l <"$OUT")" 400
+	expect_stdout '[0-9] -> \?$'
+	expect_stdout '[0-9] -> [0-9a-f]*$'
+	expect_stderr '^[0-9]*: .*\[pack-damaged\]$'
+	expect_stderr 'directories or links, told above, .*\[pack-damaged\]$'
+done

@@ -51,7 +51,7 @@ import traceback
 from collections import Counter, namedtuple
 
 import wall
-from wall import HANGS, Wall, copy, dump, remove, run
+from wall import HANGS, Ran, Wall, copy, dump, remove, run
 
 SOURCE = "files"
 # The pull that follows, and a restore of it, after every so many points.
@@ -712,7 +712,7 @@ class Restore(Reading):
         """Where more than one thing failed, what was left out is told
         before."""
         if point.plan.sticky:
-            ran.err = ran.err[ran.err.rfind(b"\n", 0, -1) + 1:]
+            ran.err = last_line(ran.err)
         place.error_of_store(ran, "restore")
 
 
@@ -758,11 +758,16 @@ class Overwrite(Restore):
             place.wrong(f"{path} is {found}: {ran}")
 
 
+def last_line(text):
+    return text[text.rfind(b"\n", 0, -1) + 1:]
+
+
 def ups(path):
     """A path and all above it."""
     while path:
         yield path
         path = path.rpartition("/")[0]
+    yield "."
 
 
 def is_named(path, ran):
@@ -776,7 +781,7 @@ class Told(Reading):
     def __init__(self, *words, but=(), begin="second"):
         self.words, self.but, self.begin = words, but, begin
         self.verb = words[0]
-        self.said = None
+        self.whole = self.said = None
 
     def act(self, place, fault):
         return place.do(*self.words, fault=fault, store=self.store(place))
@@ -787,6 +792,7 @@ class Told(Reading):
                 if not any(name in line for name in self.but)]
 
     def learn(self, place, ran):
+        self.whole = ran
         self.said = self.essence(ran)
 
     def judge(self, place, ran, point, struck):
@@ -799,6 +805,29 @@ class Told(Reading):
 
     def judge_failure(self, place, ran, point):
         place.error_of_store(ran, self.verb)
+
+
+class Listing(Told):
+    """It goes on behind what it cannot read, and names that."""
+
+    def judge_failure(self, place, ran, point):
+        last = last_line(ran.err)
+        place.error_of_store(Ran(ran.words, ran.status, ran.out, last),
+                             self.verb)
+        here, there = entries(ran), entries(self.whole)
+        if not here.keys() <= there.keys():
+            place.wrong(f"it lists what is not there: {ran}")
+        if b"all else is listed" not in last:
+            there = {path: there.get(path) for path in here}
+        for path, one in there.items():
+            if here.get(path) != one and not is_named(path, ran):
+                place.wrong(f"{path} is not as it is, and not named: {ran}")
+
+
+def entries(ran):
+    """What ls printed, by name."""
+    return {one["name"]: one
+            for one in map(json.loads, ran.out.splitlines())}
 
 
 class Verify(Told):
@@ -912,7 +941,7 @@ SCENES = {
     "verify-data": Verify("verify", "--read-data", "--json"),
     "verify-cut": Verify("verify", "--json", begin="cut"),
     "snapshots": Told("snapshots", "--json"),
-    "ls": Told("ls", "--recursive", "--json", f"{SOURCE}@latest"),
+    "ls": Listing("ls", "--recursive", "--json", f"{SOURCE}@latest"),
     "status": Told("status", "--json", but=(b'"store"', b"age_seconds",
                                              b"free_bytes", b"packs_")),
 }
