@@ -28,11 +28,19 @@ sealed() {
 	find "$MUNIMENT_STORE/packs" -type f -printf '%s\n' |
 		awk '{ n += $1 } END { print n + 0 }'
 }
+# Of those, what verify has just named: no pull takes up a pack that lacks its
+# leaf, which KILL leaves at times.
+left_over() {
+	sed -n 's/^note: \(packs[^:]*\): no leaf speaks of it.*/\1/p' "$OUT" |
+		while read -r pack; do
+			stat -c %s "$MUNIMENT_STORE/$pack"
+		done | awk '{ n += $1 } END { print n + 0 }'
+}
 before=$(sealed)
 
 # Begin a pull, and end it by a signal once a pack of it is sealed.
 broken_off() {
-	hears_int setsid -w "$MUNIMENT" pull --source large "$SCRATCH/large" \
+	hears_signals setsid -w "$MUNIMENT" pull --source large "$SCRATCH/large" \
 		>"$SCRATCH/told" 2>&1 &
 	_job=$!
 	wait_for "[ \$(sealed) -gt $before ]" 60
@@ -62,8 +70,8 @@ for signal in KILL INT TERM HUP; do
 	! grep -q '"large"' "$OUT" || fail 'half a snapshot is listed'
 	equal 'the earlier snapshot' "$(field snapshots.0.snapshot)" "$first"
 	expect_status 0 "$MUNIMENT" verify --read-data
-	kept=$(sealed)
-	before=$kept
+	before=$(sealed)
+	kept=$((before - $(left_over)))
 done
 
 say the next one is whole and adds only what was not sealed
@@ -93,7 +101,7 @@ hung_up() {
 }
 
 say a restore is stopped, or goes on under nohup
-hung_up "$SCRATCH/stopped" setsid -w
+hung_up "$SCRATCH/stopped" hears_signals setsid -w
 equal 'status after HUP' "$_status" 1
 grep -q '\[interrupted\]$' "$SCRATCH/told" || {
 	cat "$SCRATCH/told" >&2

@@ -138,7 +138,7 @@ say interrupted while it waits
 first files1 "$SCRATCH/src"
 for signal in TERM INT; do
 	sums "$MUNIMENT_STORE" >"$SCRATCH/before"
-	hears_int "$MUNIMENT" pull --wait --source files2 "$SCRATCH/other" \
+	hears_signals "$MUNIMENT" pull --wait --source files2 "$SCRATCH/other" \
 		>"$OUT" 2>"$ERR" &
 	second=$!
 	wait_for "readlink /proc/$second/fd/* |

@@ -21,11 +21,12 @@ new_store() {
 	expect_status 0 "$MUNIMENT" init
 }
 
-# hears_int COMMAND... &: a shell lets what it starts in the background ignore
-# SIGINT, and then it goes on ignoring it.
-hears_int() {
+# hears_signals COMMAND... &: a shell lets what it starts in the background
+# ignore SIGINT, and nohup what the suite starts SIGHUP; ignored ones stay so.
+hears_signals() {
 	exec /usr/bin/python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])' "$@"
 }
 
