@@ -13,9 +13,9 @@
 #define DIRECTORY_SIZE (FIELD_REF_SIZE + 4U + 8U + 8U + 4U)
 #define ENTRY_MAX                                                              \
 	(16U + 4U + 8U + 24U + 16U + 4U + 4U + 2U * FIELD_REF_SIZE + 4U)
+/* Of names of one inode the manifest tells. */
 #define ENTRY_FLAGS                                                            \
-	(DIRENT_ATTRS | DIRENT_LINK_GROUP | DIRENT_CHANGED | DIRENT_UNREAD |   \
-		DIRENT_NOT_ENTERED)
+	(DIRENT_ATTRS | DIRENT_CHANGED | DIRENT_UNREAD | DIRENT_NOT_ENTERED)
 
 static bool
 components_ok(const struct statrec_key *key)

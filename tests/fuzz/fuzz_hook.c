@@ -16,6 +16,8 @@ write_again(const struct hook_plan *plan, const char *text, char *dst, size_t n)
 	snprintf(number, sizeof(number), "%d", -plan->err);
 	if (plan->act == HOOK_KILL)
 		act = "kill";
+	if (plan->act == HOOK_TELL)
+		act = "tell";
 	if (plan->act == HOOK_FAIL)
 		act = number;
 	snprintf(dst, n, "%.*s:%lu:%s%s", (int)strcspn(text, ":"), text,

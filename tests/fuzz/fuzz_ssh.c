@@ -52,7 +52,8 @@ last_line(struct span text)
 static enum fault_code
 code_of(struct span text)
 {
-	if (memmem(text.p, text.n, "Host key verification failed", 28))
+	if (status == 255 &&
+		memmem(text.p, text.n, "Host key verification failed", 28))
 		return FAULT_HOST_KEY_UNKNOWN;
 	if (status == 127)
 		return FAULT_AGENT_MISSING;

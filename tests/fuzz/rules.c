@@ -152,7 +152,7 @@ void
 rule_remembered(const struct statrec_entry *e)
 {
 	rule_kind(e->kind, e->content, e->flags);
-	TRIP_MUST(e->has_attrs == (e->flags & 1));
+	TRIP_MUST(e->has_attrs == (e->flags & 1) && !(e->flags & 2));
 	rule_when(e->mtime);
 	rule_when(e->ctime);
 	if (e->content != 0)
