@@ -132,8 +132,8 @@ class Beside:
         while not self.ending:
             self.tree.change()
             self.pull(self.may_halt and len(self.names) % 2 == 1)
-            self.ending |= (self.wall.over() or
-                            len(self.names) >= ALL_PULLS)
+            self.ending |= (len(self.names) >= ALL_PULLS
+                            if self.wall.options.all else self.wall.over())
 
     def rival(self, number, rng):
         """Does not wait for the store."""
