@@ -126,6 +126,8 @@ parse(int argc, char **argv, struct options *o, struct fault *f)
 	if (!o->mountpoint)
 		return fault_set(
 			f, FAULT_USAGE, NULL, "one mountpoint is needed");
+	if (o->mountpoint[0] == '\0')
+		return fault_set(f, FAULT_USAGE, "MOUNTPOINT", "it is empty");
 	if (!o->store)
 		return fault_set(f, FAULT_USAGE, NULL,
 			"a store is needed: --store or MUNIMENT_STORE");

@@ -36,6 +36,7 @@ usage pull --source files1 user@:/x
 usage pull --source
 usage restore files1@latest
 usage mount
+usage mount ''
 usage mount --store "$MUNIMENT_STORE" --store "$MUNIMENT_STORE" "$SCRATCH/none"
 usage mount --passphrase-file a --passphrase-file b "$SCRATCH/none"
 usage mount --store '' "$SCRATCH/none"
