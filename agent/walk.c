@@ -395,15 +395,20 @@ ask(const struct walk *w, struct draft *d, int fd, bool *mount)
  * A name of which the kernel says that it is not there was removed since the
  * directory told it. But there are file systems that tell names which they
  * cannot find, and would for ever: so a directory is asked again, for some of
- * its names. Where one is there still, no other is taken for removed.
+ * its names. Where one is there still, or that cannot be learnt, no other is
+ * taken for removed.
  */
 static bool
 was_removed(struct level *lv, const struct draft *d, int fd)
 {
+	int has;
+
 	if (lv->unsearched || lv->looks == LOOKS_MAX)
 		return !lv->unsearched;
 	lv->looks++;
-	return names_has(fd, span_str(d->name)) <= 0;
+	has = names_has(fd, span_str(d->name));
+	/* The directory may be gone itself. */
+	return has == 0 || has == -ENOENT;
 }
 
 static void

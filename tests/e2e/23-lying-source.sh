@@ -54,6 +54,16 @@ lie payroll statx,newfstatat:error=ENOENT
 problem 'payroll: it could not be examined: No such file or directory'
 expect_status 3 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out1"
 
+say nor can its folder be read again, to see whether it is gone
+cat >"$SCRATCH/agent" <<END
+#!/bin/sh
+exec strace -qq -o /dev/null -P "$SCRATCH/src" \
+	-e inject=statx:error=ENOENT -e inject=getdents64:error=EIO:when=3+ "$real"
+END
+expect_status 3 "$MUNIMENT" pull --json --source files1 "$SCRATCH/src" \
+	--agent "$SCRATCH/agent"
+equal problems "$(field problems)" 4
+
 say its attributes cannot be found
 rm -rf "$MUNIMENT_STORE/cache"
 lie payroll fgetxattr,flistxattr:error=ENOENT
