@@ -248,7 +248,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct path path;
 	struct span first;
 
-	if (!end)
+	/* No name has a NUL. */
+	if (!end || memchr(data, '\0', (size_t)(end - data)))
 		return 0;
 	first = span_of(data, (size_t)(end - data));
 	path.is_dir = first.n > 0 && first.p[first.n - 1] == '/';
