@@ -96,19 +96,38 @@ open_found(const struct run *run, const struct dir *dir, const char *name)
 	return io_openat(at, ".", O_RDONLY | O_DIRECTORY, 0);
 }
 
+/* Invariant 4: the store may lie below the target, or be mounted there. */
+static int
+spare_store(const struct run *run, int fd, struct fault *f)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return fault_errno(f, FAULT_IO, -errno, NULL,
+			"the directory cannot be examined");
+	if (inside_knows(&run->store, &st))
+		return fault_set(f, FAULT_TARGET_EXISTS, NULL,
+			"it is the store itself, or of it");
+	return 0;
+}
+
 /* After -EEXIST. */
 static int
 take_dir(struct run *run, const struct dir *dir, const struct item *item,
 	bool *created, struct fault *f)
 {
-	int fd;
+	_cleanup_close_ int found = -1;
+	int err, fd;
 
 	if (!may_fill(run, dir, item))
 		return making_exists(f);
-	fd = open_found(run, dir, item->name);
+	fd = found = open_found(run, dir, item->name);
 	if (fd >= 0) {
+		err = spare_store(run, fd, f);
+		if (err < 0)
+			return err;
 		make_plain(fd);
-		return fd;
+		return take_fd(&found);
 	}
 	if (fd != -ENOTDIR && fd != -ELOOP)
 		return fault_errno(f, FAULT_IO, fd, NULL,

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/layout.h"
-
 bool
 inside_is(const char *dir, const struct stat *st)
 {
@@ -46,18 +44,44 @@ resolve(const char *path)
 	return parent ? realpath(parent, NULL) : NULL;
 }
 
-int
-inside_refuse(const char *target, const char *store, struct fault *f)
+void
+inside_learn(const char *store, struct inside_store *ret)
 {
-	static const char *const folders[LAYOUT_NFOLDERS] = LAYOUT_FOLDERS;
-	_cleanup_free_ char *real = resolve(target);
+	static const char *const names[LAYOUT_NFOLDERS] = LAYOUT_FOLDERS;
 	_cleanup_close_ int fd = open(store, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
-	for (size_t i = 0; real && fd >= 0 && i < LAYOUT_NFOLDERS; i++)
-		if (fstatat(fd, folders[i], &st, 0) == 0 &&
-			inside_is(real, &st))
+	ret->n = 0;
+	for (size_t i = 0; fd >= 0 && i < LAYOUT_NFOLDERS; i++)
+		if (fstatat(fd, names[i], &st, 0) == 0)
+			ret->folder[ret->n++] =
+				(struct inside_folder){st.st_dev, st.st_ino};
+}
+
+bool
+inside_knows(const struct inside_store *s, const struct stat *st)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		if (s->folder[i].dev == st->st_dev &&
+			s->folder[i].ino == st->st_ino)
+			return true;
+	return false;
+}
+
+int
+inside_refuse(const char *target, const char *store, struct fault *f)
+{
+	_cleanup_free_ char *real = resolve(target);
+	struct inside_store folders;
+
+	inside_learn(store, &folders);
+	for (unsigned int i = 0; real && i < folders.n; i++) {
+		const struct stat st = {.st_dev = folders.folder[i].dev,
+			.st_ino = folders.folder[i].ino};
+
+		if (inside_is(real, &st))
 			return fault_set(f, FAULT_TARGET_BAD, target,
 				"it lies inside the store");
+	}
 	return 0;
 }

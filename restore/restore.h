@@ -15,7 +15,9 @@
  *  3 A file under its name is what the snapshot has, byte for byte, or it is
  *    not there; what was left out is counted and told, and so is what the
  *    source could not read to its end; then the result is not 0.
- *  4 No content can be read by anyone else before owner and mode are set.
+ *  4 Nothing is made in a folder of the store, wherever below the target it
+ *    is met: what it keeps is not the target's to lose.
+ *  5 No content can be read by anyone else before owner and mode are set.
  */
 
 #include <stdatomic.h>
@@ -78,6 +80,7 @@ struct restore_opts {
 	struct view_snap *snap;
 	struct span path;   /* as in place_resolve; empty: all */
 	const char *target; /* made if it does not exist; its parent must */
+	const char *store;  /* nothing is made in its folders; NULL: none */
 	bool overwrite;
 	unsigned int workers; /* 0: by the number of processors */
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "restore/inside.h"
 #include "restore/restore.h"
 #include "util/buf.h"
 #include "util/limits.h"
@@ -62,6 +63,7 @@ struct run {
 	struct pool *pool;
 	struct ways *ways;
 	struct links *links;
+	struct inside_store store;
 	int rootfd; /* the target, for links */
 	uid_t uid;  /* what new inodes get */
 	gid_t gid;

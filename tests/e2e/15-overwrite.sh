@@ -236,6 +236,30 @@ expect_status 1 as_nobody shut@latest "$disk/own"
 expect_stderr 'Permission denied; .*\[store-denied\]$'
 diff -r "$SCRATCH/shut" "$disk/own"
 
+say the store that lies below the target, or is mounted there, is spared
+mkdir -p "$SCRATCH/srv" "$SCRATCH/far/vault/ledger" "$SCRATCH/far/vault/deep" \
+	"$SCRATCH/far/payroll/kept" "$SCRATCH/srv/payroll/kept"
+echo mine >"$SCRATCH/far/vault/store.conf"
+echo mine >"$SCRATCH/far/vault/ledger/leaves-00000000"
+echo mine >"$SCRATCH/far/payroll/kept/leaves-00000000"
+echo mine >"$SCRATCH/far/payroll/june"
+new_store vault "$SCRATCH/srv"
+pull files1 "$SCRATCH/far"
+mount --bind "$MUNIMENT_STORE/ledger" "$SCRATCH/srv/payroll/kept"
+at_exit "umount $(quote "$SCRATCH/srv/payroll/kept")"
+sums "$MUNIMENT_STORE" >"$SCRATCH/sums"
+expect_status 3 "$MUNIMENT" restore files1@latest --target "$SCRATCH/srv" \
+	--overwrite
+for name in vault payroll/kept; do
+	expect_stderr "^$name: it is the store itself, or of it; the files there are untouched; .*\\[target-exists\\]\$"
+done
+sums "$MUNIMENT_STORE" >"$SCRATCH/sums.now"
+same "$SCRATCH/sums" "$SCRATCH/sums.now"
+cmp "$SCRATCH/far/payroll/june" "$SCRATCH/srv/payroll/june"
+expect_status 0 "$MUNIMENT" verify
+umount "$SCRATCH/srv/payroll/kept"
+MUNIMENT_STORE=$SCRATCH/store MUNIMENT_PASSPHRASE_FILE=$SCRATCH/store.pass
+
 say a damaged store
 unlock "$MUNIMENT_STORE"
 find "$MUNIMENT_STORE/packs" -type f -size +1000k >"$SCRATCH/packs"
