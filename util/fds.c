@@ -2,14 +2,27 @@
 #include "util/fds.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* Set by fds_raise alone, before there are threads or children. */
 static struct rlimit given;
 static bool raised;
+
+int
+fds_fill(struct fault *f)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+			return fault_errno(f, FAULT_IO, -errno, "/dev/null",
+				"opening it failed");
+	return 0;
+}
 
 int
 fds_raise(struct fault *f)

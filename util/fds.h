@@ -15,6 +15,13 @@
 #define FDS_NEEDED 1024
 
 /*
+ * Open /dev/null, to be read only, as each of the descriptors 0 to 2 that is
+ * closed: else a file of the store would get that number, and with it what is
+ * meant for the terminal. Writing to it fails, as to a closed one. Fault: io.
+ */
+must_check int fds_fill(struct fault *f);
+
+/*
  * Raise the limit of open files to what this process may have. Fault:
  * limit-exceeded, when that is not enough.
  */

@@ -54,6 +54,12 @@ dump "$SCRATCH/mnt/files1/latest" "$SCRATCH/mnt.txt" --no-holes
 same "$SCRATCH/src.txt" "$SCRATCH/mnt.txt"
 umount "$SCRATCH/mnt"
 
+say mount by a program that has no standard streams
+expect_status 0 sh -c '"$1" mount "$2" <&- >&- 2>&-' sh "$MUNIMENT" "$SCRATCH/mnt"
+dump "$SCRATCH/mnt/files1/latest" "$SCRATCH/mnt2.txt" --no-holes
+same "$SCRATCH/src.txt" "$SCRATCH/mnt2.txt"
+umount "$SCRATCH/mnt"
+
 say restore, whole, a directory and a file
 expect_status 0 "$MUNIMENT" restore files1@latest --target "$SCRATCH/out"
 dump "$SCRATCH/out" "$SCRATCH/out.txt" --no-holes

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Goal: the limit of open files is raised to what may be had, a child gets the
+/* Goal: no file gets the number of a closed standard stream; the limit of open files is raised to what may be had, a child gets the
  * old one, and one that is too low is refused by name. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/lib/check.h"
 #include "util/child.h"
@@ -48,6 +50,25 @@ raised_and_given_back(void)
 	CHECK_EQ(soft(), 2000);
 }
 
+static void
+closed_ones_are_filled(void)
+{
+	struct fault f = {0};
+	int in = dup(STDIN_FILENO), out = dup(STDOUT_FILENO), fd;
+
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	CHECK_EQ(fds_fill(&f), 0);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	CHECK(fd > STDERR_FILENO);
+	CHECK(write(STDOUT_FILENO, "", 1) < 0 && errno == EBADF);
+	close(fd);
+	CHECK_EQ(dup2(in, STDIN_FILENO), STDIN_FILENO);
+	CHECK_EQ(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	close(in);
+	close(out);
+}
+
 /* The last one: a hard limit does not come back. */
 static void
 too_few(void)
@@ -63,4 +84,5 @@ too_few(void)
 	CHECK_EQ(soft(), 100);
 }
 
-CHECK_MAIN(TEST(raised_and_given_back), TEST(too_few))
+CHECK_MAIN(TEST(raised_and_given_back), TEST(closed_ones_are_filled),
+	TEST(too_few))
