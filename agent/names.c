@@ -17,7 +17,7 @@
 /* Bytes of names at which a pass thins out what it has. */
 #define TEXT_MAX (64U * 1024U * 1024U)
 
-/* Only ever in use inside names_read. */
+/* In use inside one call of names_read or names_has, never beyond it. */
 static _Alignas(struct dirent64) uint8_t dents[64 * 1024];
 
 /* For sorting: the text that all offsets are in. */

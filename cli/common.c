@@ -17,9 +17,7 @@ common_start(struct fault *f)
 
 	/* A file that may not grow is an error of write(2). */
 	signal(SIGXFSZ, SIG_IGN);
-	err = fds_fill(f);
-	if (err == 0)
-		err = fds_raise(f);
+	err = fds_prepare(f);
 	if (err < 0)
 		return err;
 	err = secmem_init();

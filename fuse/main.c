@@ -324,9 +324,7 @@ main(int argc, char **argv)
 		fputs(usage, stdout);
 		return EXIT_SUCCESS;
 	}
-	err = fds_fill(&f);
-	if (err == 0)
-		err = fds_raise(&f);
+	err = fds_prepare(&f);
 	if (err == 0)
 		err = point_check(o.mountpoint, o.store, &point, &f);
 	if (err == 0 && !o.foreground) {

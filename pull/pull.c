@@ -8,16 +8,14 @@
 #include "pull/peer.h"
 #include "pull/remember.h"
 #include "pull/transport.h"
+#include "store/folders.h"
 #include "util/buf.h"
 #include "util/clock.h"
-#include "util/io.h"
 #include "util/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define COMPARTMENT 1u /* until compartments can be made */
 #define DAY (24 * 60 * 60)
@@ -144,23 +142,6 @@ greet(struct run *u, struct fault *f)
 
 /* ---- the tree ---- */
 
-/* Another machine's numbers mean nothing here. */
-static void
-look_for_store(const struct run *u, struct tree_opts *to)
-{
-	static const char *const folders[LAYOUT_NFOLDERS] = LAYOUT_FOLDERS;
-	_cleanup_close_ int fd = -1;
-	struct stat st;
-
-	if (u->where.host != NULL)
-		return;
-	fd = io_openat(AT_FDCWD, u->o->store, O_PATH | O_DIRECTORY, 0);
-	for (size_t i = 0; fd >= 0 && i < LAYOUT_NFOLDERS; i++)
-		if (fstatat(fd, folders[i], &st, 0) == 0)
-			to->store[to->nstore++] =
-				(struct tree_place){st.st_dev, st.st_ino};
-}
-
 static int
 run_tree(struct run *u, struct fault *f)
 {
@@ -188,7 +169,9 @@ run_tree(struct run *u, struct fault *f)
 	if (remember_open(&ro, &u->remember) != 0)
 		return out_of_memory(f);
 	to.ingest = u->ingest;
-	look_for_store(u, &to);
+	/* Another machine's numbers mean nothing here. */
+	if (u->where.host == NULL)
+		folders_learn(&to.store, u->o->store);
 	to.remember = u->remember;
 	return tree_run(&to, &u->tree, f);
 }

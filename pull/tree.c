@@ -57,13 +57,9 @@ listing_ok(const struct listing *l)
 static bool
 is_store(const struct tree *t, const struct listing *l)
 {
-	if (l->kind != FILE_DIRECTORY || (l->flags & WIRE_ENTRY_FOLLOWS) == 0)
-		return false;
-	for (unsigned int i = 0; i < t->o->nstore; i++)
-		if (l->inode == t->o->store[i].inode &&
-			l->device == t->o->store[i].device)
-			return true;
-	return false;
+	return l->kind == FILE_DIRECTORY &&
+	       (l->flags & WIRE_ENTRY_FOLLOWS) != 0 &&
+	       folders_know(&t->o->store, l->device, l->inode);
 }
 
 static int

@@ -9,7 +9,7 @@
 #include "pull/owners.h"
 #include "pull/peer.h"
 #include "pull/remember.h"
-#include "store/layout.h"
+#include "store/folders.h"
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/fault.h"
@@ -49,10 +49,6 @@ struct tree_sink {
 	void (*progress)(void *ctx, const struct tree_counts *c);
 };
 
-struct tree_place {
-	uint64_t device, inode;
-};
-
 struct tree_opts {
 	struct peer *peer;
 	struct ingest *ingest;
@@ -60,8 +56,7 @@ struct tree_opts {
 	const struct tree_sink *sink;
 	const char *location; /* for messages */
 	/* The store's folders, where the source may see them. */
-	struct tree_place store[LAYOUT_NFOLDERS];
-	unsigned int nstore;
+	struct folders store;
 	uint16_t paths;
 	uint32_t today;
 	int64_t greeted;    /* source's clock when it said HELLO, seconds */

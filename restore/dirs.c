@@ -75,7 +75,8 @@ replace_by_dir(struct run *run, const struct dir *dir, const struct item *item,
 /*
  * A directory that was there. What was restored before may be closed to its
  * owner by now; its mode comes once more at the end. What cannot be opened to
- * him says so at the next step.
+ * him says so at the next step. -EEXIST: invariant 4, it is of the store, which
+ * may lie below the target, or be mounted there.
  */
 static int
 open_found(const struct run *run, const struct dir *dir, const char *name)
@@ -84,31 +85,18 @@ open_found(const struct run *run, const struct dir *dir, const char *name)
 	char path[sizeof("/proc/self/fd/") + 10];
 	struct stat st;
 
-	if (run->root)
-		return open_dir(dir, name);
 	at = io_openat(dir->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (at < 0)
 		return at;
-	if (fstat(at, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU) {
+	if (fstat(at, &st) != 0)
+		return -errno;
+	if (folders_know(&run->store, st.st_dev, st.st_ino))
+		return -EEXIST;
+	if (!run->root && (st.st_mode & S_IRWXU) != S_IRWXU) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
 		(void)chmod(path, (st.st_mode & 07777) | S_IRWXU);
 	}
 	return io_openat(at, ".", O_RDONLY | O_DIRECTORY, 0);
-}
-
-/* Invariant 4: the store may lie below the target, or be mounted there. */
-static int
-spare_store(const struct run *run, int fd, struct fault *f)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return fault_errno(f, FAULT_IO, -errno, NULL,
-			"the directory cannot be examined");
-	if (inside_knows(&run->store, &st))
-		return fault_set(f, FAULT_TARGET_EXISTS, NULL,
-			"it is the store itself, or of it");
-	return 0;
 }
 
 /* After -EEXIST. */
@@ -116,19 +104,18 @@ static int
 take_dir(struct run *run, const struct dir *dir, const struct item *item,
 	bool *created, struct fault *f)
 {
-	_cleanup_close_ int found = -1;
-	int err, fd;
+	int fd;
 
 	if (!may_fill(run, dir, item))
 		return making_exists(f);
-	fd = found = open_found(run, dir, item->name);
+	fd = open_found(run, dir, item->name);
 	if (fd >= 0) {
-		err = spare_store(run, fd, f);
-		if (err < 0)
-			return err;
 		make_plain(fd);
-		return take_fd(&found);
+		return fd;
 	}
+	if (fd == -EEXIST)
+		return fault_set(f, FAULT_TARGET_EXISTS, NULL,
+			"it is the store itself, or of it");
 	if (fd != -ENOTDIR && fd != -ELOOP)
 		return fault_errno(f, FAULT_IO, fd, NULL,
 			"the directory cannot be opened");

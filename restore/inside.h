@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "store/layout.h"
 #include "util/cleanup.h"
 #include "util/fault.h"
 
@@ -16,19 +15,6 @@
  * inode of each directory above it, so that a bind mount is not missed.
  */
 bool inside_is(const char *dir, const struct stat *st);
-
-/* A store's folders, to know them wherever they are met. */
-struct inside_store {
-	unsigned int n;
-	struct inside_folder {
-		dev_t dev;
-		ino_t ino;
-	} folder[LAYOUT_NFOLDERS];
-};
-
-/* What cannot be looked at is left out. */
-void inside_learn(const char *store, struct inside_store *ret);
-bool inside_knows(const struct inside_store *s, const struct stat *st);
 
 /*
  * Refuse a target that is the store or lies in it, also one that is yet to be

@@ -293,7 +293,7 @@ run_begin(struct run *run, const struct restore_opts *opts,
 	run->snap = opts->snap;
 	run->rootfd = -1;
 	if (opts->store)
-		inside_learn(opts->store, &run->store);
+		folders_learn(&run->store, opts->store);
 	run->uid = geteuid();
 	run->gid = getegid();
 	run->root = run->uid == 0;

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "restore/inside.h"
 #include "restore/restore.h"
+#include "store/folders.h"
 #include "util/buf.h"
 #include "util/limits.h"
 #include "util/pool.h"
@@ -63,7 +63,7 @@ struct run {
 	struct pool *pool;
 	struct ways *ways;
 	struct links *links;
-	struct inside_store store;
+	struct folders store;
 	int rootfd; /* the target, for links */
 	uid_t uid;  /* what new inodes get */
 	gid_t gid;

@@ -9,12 +9,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Set by fds_raise alone, before there are threads or children. */
+/* Set by fds_prepare alone, before there are threads or children. */
 static struct rlimit given;
 static bool raised;
 
-int
-fds_fill(struct fault *f)
+static int
+fill(struct fault *f)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 &&
@@ -24,8 +24,8 @@ fds_fill(struct fault *f)
 	return 0;
 }
 
-int
-fds_raise(struct fault *f)
+static int
+raise_limit(struct fault *f)
 {
 	struct rlimit limit;
 
@@ -47,6 +47,14 @@ fds_raise(struct fault *f)
 		return fault_errno(f, FAULT_LIMIT_EXCEEDED, -errno,
 			"open files", "their limit cannot be raised");
 	return 0;
+}
+
+int
+fds_prepare(struct fault *f)
+{
+	int err = fill(f);
+
+	return err < 0 ? err : raise_limit(f);
 }
 
 void

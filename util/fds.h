@@ -15,17 +15,13 @@
 #define FDS_NEEDED 1024
 
 /*
- * Open /dev/null, to be read only, as each of the descriptors 0 to 2 that is
- * closed: else a file of the store would get that number, and with it what is
- * meant for the terminal. Writing to it fails, as to a closed one. Fault: io.
+ * What each program does first. /dev/null, to be read only, is opened as each
+ * of the descriptors 0 to 2 that is closed: else a file of the store would get
+ * that number, and with it what is meant for the terminal; writing to it fails,
+ * as to a closed one. And the limit of open files is raised to what this process
+ * may have. Faults: io; limit-exceeded, when that is not enough.
  */
-must_check int fds_fill(struct fault *f);
-
-/*
- * Raise the limit of open files to what this process may have. Fault:
- * limit-exceeded, when that is not enough.
- */
-must_check int fds_raise(struct fault *f);
+must_check int fds_prepare(struct fault *f);
 
 /*
  * Between fork and exec: the limit as it was before. A program of someone

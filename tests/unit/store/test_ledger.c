@@ -147,23 +147,31 @@ on_order(void *ctx, enum hook_op op, size_t *len)
 	return 0;
 }
 
+/* A writer takes up the ledger, under a hook. */
+static void
+open_under(const struct grown *g, hook_fn *fn, void *ctx)
+{
+	struct writer *w = NULL;
+
+	hook_set(fn, ctx);
+	CHECK(LIB_OK(writer_open(g->s.dir, NULL, &w, &f)));
+	hook_set(NULL, NULL);
+	writer_close(w);
+}
+
 /* I9: names that a killed writer left in the page cache alone are durable before
  * anything is written behind them. */
 static void
 test_names_first(void)
 {
 	struct order o = {0};
-	struct writer *w = NULL;
 	struct grown g;
 
 	grow(&g);
 	cut(&g, g.leaves[0].n + 9);
-	hook_set(on_order, &o);
-	CHECK(LIB_OK(writer_open(g.s.dir, NULL, &w, &f)));
-	hook_set(NULL, NULL);
+	open_under(&g, on_order, &o);
 	CHECK(o.writes > 0);
 	CHECK_EQ(o.early, 0);
-	writer_close(w);
 	grow_done(&g);
 }
 
@@ -195,18 +203,14 @@ static void
 test_written_again(void)
 {
 	struct again a = {0};
-	struct writer *w = NULL;
 	struct grown g;
 
 	grow(&g);
 	cut(&g, g.leaves[1].n);
 	a.whole = g.leaves[1].n - g.leaves[0].n;
-	hook_set(on_again, &a);
-	CHECK(LIB_OK(writer_open(g.s.dir, NULL, &w, &f)));
-	hook_set(NULL, NULL);
+	open_under(&g, on_again, &a);
 	CHECK(a.later > 0);
 	CHECK_EQ(a.early, 0);
-	writer_close(w);
 	CHECK_EQ(leaves_of(g.s.dir), 4);
 	grow_done(&g);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Goal: no file gets the number of a closed standard stream; the limit of open files is raised to what may be had, a child gets the
- * old one, and one that is too low is refused by name. */
+/* Goal: no file gets the number of a closed standard stream; the limit of open
+ * files is raised to what may be had, a child gets the old one, and one that is
+ * too low is refused by name. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,13 +41,13 @@ raised_and_given_back(void)
 	int status = -1;
 
 	set(100, 2000);
-	CHECK_EQ(fds_raise(&f), 0);
+	CHECK_EQ(fds_prepare(&f), 0);
 	CHECK_EQ(soft(), 2000);
 	CHECK_EQ(child_spawn(&opts, &child), 0);
 	CHECK_EQ(child_wait(&child, &status), 0);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	/* Again: nothing is left to raise. */
-	CHECK_EQ(fds_raise(&f), 0);
+	CHECK_EQ(fds_prepare(&f), 0);
 	CHECK_EQ(soft(), 2000);
 }
 
@@ -58,7 +59,7 @@ closed_ones_are_filled(void)
 
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
-	CHECK_EQ(fds_fill(&f), 0);
+	CHECK_EQ(fds_prepare(&f), 0);
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	CHECK(fd > STDERR_FILENO);
 	CHECK(write(STDOUT_FILENO, "", 1) < 0 && errno == EBADF);
@@ -76,9 +77,9 @@ too_few(void)
 	struct fault f = {0};
 
 	set(100, FDS_NEEDED);
-	CHECK_EQ(fds_raise(&f), 0);
+	CHECK_EQ(fds_prepare(&f), 0);
 	set(100, FDS_NEEDED - 1);
-	CHECK_EQ(fds_raise(&f), -E2BIG);
+	CHECK_EQ(fds_prepare(&f), -E2BIG);
 	CHECK_EQ(f.code, FAULT_LIMIT_EXCEEDED);
 	CHECK(strstr(f.detail, "1023 may be open"));
 	CHECK_EQ(soft(), 100);
